@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What people type. How things are done is in scripts/; kbuild reads Kbuild.
+
+KERNELS := debian-6.1 debian-6.12
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+
+# make KDIR=/lib/modules/$(uname -r)/build: for a kernel of your own.
+modules: $(or $(KDIR),$(KERNELS))
+
+$(KDIR) $(KERNELS): FORCE
+	$(Q)scripts/build.sh $@ $(if $(V),V=$(V))
+
+selftests:
+	$(Q)$(MAKE) --no-print-directory -C selftests OUT=$(CURDIR)/build/selftests
+
+check check-quick kunit demo shell: FORCE
+	$(Q)scripts/$@.sh
+
+clean:
+	$(Q)rm -rf build
+
+help:
+	@echo 'make              build umbra.ko for $(KERNELS), into build/'
+	@echo 'make KDIR=DIR     build it for the kernel whose build directory is DIR'
+	@echo 'make demo         shadow a real process in a guest, and show every step'
+	@echo 'make check        all checks and tests, on stock kernels and the debug kernel'
+	@echo 'make check-quick  most of them, on one stock kernel, in under two minutes'
+	@echo 'make kunit        the unit tests, on the debug kernel'
+	@echo 'make selftests    build the selftests, into build/selftests/'
+	@echo 'make shell        a guest with the module loaded, and a prompt'
+	@echo 'make clean        remove build/ (fetched and built kernels stay in the cache)'
+	@echo
+	@echo 'V=1 shows the commands. ACCEL=kvm runs guests with KVM, not emulated.'
+
+FORCE:
+.PHONY: modules selftests check check-quick kunit demo shell clean help FORCE

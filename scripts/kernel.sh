@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Usage: kernel.sh NAME
+#
+# Make sure a kernel is in the cache, and print its directory:
+#   vmlinuz   the bootable image
+#   build     what external modules are built against (make -C)
+#   modules   a root with lib/modules/RELEASE
+#   config    the kernel's configuration
+#   release   its release; written last, so it marks a complete kernel
+#
+# NAME is debian-6.1 or debian-6.12: the newest cloud kernel apt knows, unpacked
+# and not installed; or plain, debug or kcsan: built from Debian's 6.12 source
+# with the fragments in scripts/kernels.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+(($# == 1)) || usage
+name=$1
+kernels=$cache/kernels
+
+# newest_release SERIES: the newest release with both image and headers in apt.
+newest_release() {
+	comm -12 <(releases image "$1") <(releases headers "$1") | sort -V | tail -1
+}
+
+releases() {
+	apt-cache pkgnames "linux-$1-$2." |
+		sed -n "s/^linux-$1-\(.*-cloud-amd64\)\$/\1/p" | sort
+}
+
+# The headers name /usr/src: point them to where they were unpacked.
+relocate() {
+	local dir=$1 headers=$1/root/usr/src/linux-headers-$2
+
+	sed -i "s|/usr/src/|$dir/root&|" "$headers/Makefile"
+	ln -sfn "$headers" "$dir/build"
+}
+
+fetch_debian() {
+	local dir=$1 release=$2 headers=linux-headers-$2
+	local packages=("linux-image-$release" "$headers")
+
+	# shellcheck disable=SC2207 # package names have no spaces
+	packages+=($(apt-cache depends "$headers" |
+		sed -n 's/^  Depends: \(linux-headers-.*-common\|linux-kbuild-.*\)$/\1/p'))
+	rm -rf "$dir"
+	unpack "$dir/root" "${packages[@]}" || return
+	relocate "$dir" "$release"
+	cp "$dir/root/boot/vmlinuz-$release" "$dir/vmlinuz"
+	cp "$dir/root/boot/config-$release" "$dir/config"
+	mkdir "$dir/modules"
+	mv "$dir/root/lib" "$dir/modules/"
+	find "$dir/modules" -name '*.ko.xz' -exec xz -d -T0 {} +
+	depmod -b "$dir/modules" "$release"
+	echo "$release" > "$dir/release"
+}
+
+debian() {
+	local current=$kernels/$name release version dir
+
+	if lists_newer_than "$current/.checked"; then
+		release=$(newest_release "${name#debian-}")
+		version=$(package_version "linux-image-$release")
+		dir=$kernels/$name-${release%-cloud-amd64}-$version
+		if [[ -n $release && ! -e $dir/release ]]; then
+			fetch_debian "$dir" "$release" || dir=
+		fi
+		[[ -z $release || -z $dir ]] || ln -sfn "$dir" "$current"
+		[[ -e $current/release ]] || die "cannot fetch $name, and none is cached"
+		touch "$current/.checked"
+	fi
+	readlink -f "$current"
+}
+
+# not_applied WANTED CONFIG: the options of WANTED that CONFIG does not have.
+not_applied() {
+	comm -23 <(sed 's/^\(CONFIG_[^=]*\)=n$/# \1 is not set/' "$1" | sort -u) \
+		<(sort -u "$2")
+}
+
+build_kernel() {
+	local source=$1 dir=$2 wanted=$3 missing
+
+	mkdir -p "$dir/build"
+	cp "$wanted" "$dir/wanted"
+	kmake() { make -C "$source" O="$dir/build" KBUILD_BUILD_TIMESTAMP=0 "$@"; }
+	kmake KCONFIG_ALLCONFIG="$dir/wanted" allnoconfig > "$dir/log"
+	missing=$(not_applied "$dir/wanted" "$dir/build/.config")
+	[[ -z $missing ]] || die "kernel $name: options that do not stick:" $missing
+
+	say "building kernel $name (some 5 minutes on 2 cores; log in $dir/log)"
+	{ kmake -j"$(nproc)" bzImage modules 2>&1 || echo failed; } | tee -a "$dir/log" |
+		progress "kernel $name" "$(cat "$kernels/$name.steps" 2>/dev/null || echo 3000)"
+	[[ $(tail -n 1 "$dir/log") != failed ]] || {
+		tail -n 30 "$dir/log" >&2
+		die "kernel $name does not build"
+	}
+	wc -l < "$dir/log" > "$kernels/$name.steps"
+
+	kmake INSTALL_MOD_PATH="$dir/modules" modules_install >> "$dir/log"
+	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
+	cp "$dir/build/.config" "$dir/config"
+	cp "$dir/build/include/config/kernel.release" "$dir/release"
+}
+
+# built FRAGMENT...: a kernel of our own; the cache knows it by source and options.
+built() {
+	local source wanted dir
+
+	"$scripts/deps.sh" kernel
+	source=$("$scripts/source.sh")
+	wanted=$(mktemp)
+	(cd "$scripts/kernels" && cat "${@/%/.config}" | sort -u) > "$wanted"
+	dir=$kernels/$name-${source##*-6.12-}-$(sha256sum < "$wanted" | cut -c1-12)
+	[[ -e $dir/release ]] || build_kernel "$source" "$dir" "$wanted" >&2
+	rm "$wanted"
+	echo "$dir"
+}
+
+mkdir -p "$kernels"
+lock "kernel-$name"
+case $name in
+debian-6.1 | debian-6.12) debian ;;
+plain) built base x86_64 ;;
+debug) built base x86_64 debug ;;
+kcsan) built base x86_64 kcsan ;;
+*) usage ;;
+esac

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Usage: splat.sh LOG
+#
+# Look for complaints of the kernel in a guest's log, from the line on that says
+# a command started. Prints the first one and fails if there is any.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+(($# == 1)) || usage
+log=$1
+context=60
+
+patterns=(
+	'BUG[: ]' 'WARNING:' 'INFO: task .* blocked' 'INFO: possible recursive'
+	'INFO: trying to register' 'INFO: .*stall' 'INFO: inconsistent lock'
+	'KASAN:' 'UBSAN:' 'ODEBUG:' 'DEBUG_LOCKS_WARN_ON' 'refcount_t:'
+	'Oops' 'general protection' 'Kernel panic' 'unable to handle'
+	'sleeping function' 'scheduling while atomic' 'corruption'
+	'suspected memory leaks' 'Memory pool empty' 'soft lockup'
+)
+
+sed '1,/umbra-vm: start/d' "$log" | awk -v context="$context" \
+	-v pattern="$(IFS='|'; echo "${patterns[*]}")" '
+# A KCSAN report counts only if it names umbra: hold it back until it ends.
+/BUG: KCSAN:/ { held = $0; next }
+held && /=====/ {
+	if (held ~ /umbra/)
+		exit print_held()
+	held = ""
+	next
+}
+held { held = held "\n" $0; next }
+function print_held() { print held; found = 1; return 1 }
+!found && $0 ~ pattern { found = 1 }
+found && context-- > 0
+END { exit found }'

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Usage: vm.sh KERNEL [OPTION...] -- COMMAND...
+#        vm.sh KERNEL [OPTION...] --interactive
+#
+# Boot KERNEL (see kernel.sh) in QEMU, run COMMAND there by a shell as root, and
+# end with its exit status, its output on stdout. A complaint of the kernel in
+# its log is status 99, and a guest that dies or hangs 98, whatever COMMAND says.
+#
+#   --smp N          CPUs (2)
+#   --mem SIZE       memory (2G)
+#   --append TEXT    more kernel command line
+#   --timeout SECONDS (600)
+#   --files PATH     a file or a directory to put into the guest's /umbra
+#   --test           take the module built with hold points
+#   --log FILE       where the kernel's log goes (build/logs/)
+#
+# In the guest, /umbra holds the modules built for KERNEL and selftests/; modprobe
+# finds them; swap-on [SIZE] turns on swap. ACCEL=kvm in the environment uses KVM.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+(($#)) || usage
+kernel=$1
+shift
+smp=2 mem=2G append='' timeout=600 interactive='' variant='' log=
+files=()
+while (($#)); do
+	case $1 in
+	--smp) smp=$2; shift ;;
+	--mem) mem=$2; shift ;;
+	--append) append=$2; shift ;;
+	--timeout) timeout=$2; shift ;;
+	--files) files+=("$2"); shift ;;
+	--log) log=$2; shift ;;
+	--test) variant=-test ;;
+	--interactive) interactive=1 ;;
+	--) shift; break ;;
+	*) usage ;;
+	esac
+	shift
+done
+(($#)) || [[ $interactive ]] || usage
+
+"$scripts/deps.sh" vm
+dir=$("$scripts/kernel.sh" "$kernel")
+log=${log:-$top/build/logs/$kernel-$$.log}
+mkdir -p "$(dirname "$log")"
+
+# An architecture is these few lines; the rest of this script knows none.
+qemu=qemu-system-x86_64
+cpu=qemu64,+svm,+npt,+nx,+pdpe1gb,+smep,+sse4.1,+sse4.2,+ssse3,+popcnt,+cx16
+console=ttyS0
+
+if [[ ${ACCEL:-tcg} == tcg ]]; then
+	accel=(-accel 'tcg,thread=multi' -cpu "$cpu")
+else
+	accel=(-accel "$ACCEL" -cpu host)
+fi
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+for file in "$top/build/$kernel$variant"/*.ko "$top/build/selftests"; do
+	[[ ! -e $file ]] || files+=("$file")
+done
+cmdline="console=$console panic=-1 ignore_loglevel printk.devkmsg=on"
+if [[ $interactive ]]; then
+	serial=(-chardev "stdio,id=con,mux=on,signal=off,logfile=$log"
+		-serial chardev:con -mon chardev=con)
+else
+	echo "$*" > "$tmp/command"
+	files+=("$tmp/command")
+	serial=(-serial "file:$log" -serial stdio -monitor none)
+	# KCSAN also reports races that are not umbra's.
+	[[ $kernel == kcsan ]] || cmdline+=" panic_on_warn=1 oops=panic"
+fi
+"$scripts/initramfs.sh" "$dir" "$tmp/initramfs" "${files[@]}"
+
+run=(timeout --foreground -k 5 "$timeout" "$qemu" "${accel[@]}"
+	-smp "$smp" -m "$mem" -kernel "$dir/vmlinuz" -initrd "$tmp/initramfs"
+	-append "$cmdline $append" -display none -nodefaults -no-reboot "${serial[@]}")
+if [[ $interactive ]]; then
+	say "Ctrl-a x ends the machine"
+	"${run[@]}"
+	exit
+fi
+
+status=0
+"${run[@]}" < /dev/null || status=$?
+
+"$scripts/splat.sh" "$log" >&2 || exit 99
+ended=$(sed -n 's/.*umbra-vm: exit \([0-9]*\).*/\1/p' "$log")
+if [[ -z $ended ]]; then
+	((status != 124)) || die_timeout=" (timeout)"
+	tail -n 20 "$log" >&2
+	say "kernel $kernel did not finish${die_timeout:-}; log in ${log#"$top"/}"
+	exit 98
+fi
+exit "$ended"
