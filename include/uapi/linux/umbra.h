@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The ABI of /dev/umbra, a secondary MMU for one process.
+ */
+#ifndef _UAPI_LINUX_UMBRA_H
+#define _UAPI_LINUX_UMBRA_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General ioctl format
+ *
+ * There are three kinds of file descriptor. /dev/umbra answers
+ * &UMBRA_GET_CAPS and &UMBRA_CREATE_VM; a VM descriptor belongs to the address
+ * space (mm) of the process that created it; a vCPU descriptor belongs to a VM.
+ * All descriptors are close-on-exec.
+ *
+ * Every ioctl takes one structure whose first two fields are @size, set by the
+ * caller to sizeof() of the structure it was built with, and @flags. A longer
+ * structure than the module knows is accepted while the unknown tail is zero;
+ * a shorter one is accepted down to its first published size and the missing
+ * tail reads as zero. Fields named pad must be zero. All addresses and lengths
+ * are in bytes, all ranges half-open: [gpa, gpa + length).
+ *
+ * Errors mean the same everywhere:
+ *
+ *  - ENOTTY: this descriptor has no such ioctl.
+ *  - E2BIG: a tail that this module does not know is not zero.
+ *  - EOPNOTSUPP: an unknown flag, format or feature.
+ *  - EINVAL: a field is wrong: alignment, zero length, wrap-around, a range
+ *    past the guest physical address size, @size too small, a pad not zero.
+ *  - EEXIST: the memslot would overlap another one.
+ *  - ENOENT: no memslot, or no dirty log, there.
+ *  - EFAULT: a user pointer is bad, or the hva behind a gpa has no memory.
+ *  - EACCES: the memslot, or the host mapping, does not allow the access.
+ *  - EHWPOISON: the page is poisoned.
+ *  - EAGAIN: the caller asked not to wait, and it would have had to.
+ *  - EINTR: a signal arrived before any progress was made.
+ *  - EIO: the caller's address space is not the VM's, or the VM is broken.
+ *  - ESRCH: the VM's address space is gone.
+ *  - EPERM: the request needs a capability that the caller lacks.
+ *  - ENOMEM, EMFILE, ENOSPC, EBUSY: as usual.
+ *
+ * After an error everything is as it was before. An ioctl with a @done field
+ * can stop half-way, on a signal or an error: it then returns 0 with @done
+ * saying how far it came, and the error appears when the call is repeated for
+ * the rest. It returns an error only if it came nowhere.
+ */
+#define UMBRA_IOC_TYPE 0xBC
+
+/**
+ * define UMBRA_FMT_X86_NPT - AMD nested paging, four levels
+ *
+ * AMD64 Architecture Programmer's Manual, volume 2, section 15.25.
+ */
+#define UMBRA_FMT_X86_NPT	0
+
+/* ------------------------------------------------------------ /dev/umbra */
+
+/**
+ * struct umbra_get_caps - ioctl(UMBRA_GET_CAPS), on the device
+ * @size: sizeof(struct umbra_get_caps)
+ * @flags: must be 0
+ * @format: in: the format that the fields below from @gpa_bits_min describe
+ * @formats: out: bit n is set if format n (UMBRA_FMT_*) is known
+ * @gpa_bits_min: out: smallest guest physical address size, in bits
+ * @gpa_bits_max: out: largest guest physical address size, in bits
+ * @leaf_sizes: out: bit n is set if umbra uses leaves of 2^n bytes
+ * @mem_flags: out: the UMBRA_MEM_* flags that &UMBRA_SET_MEMSLOT accepts
+ * @max_slots: out: number of memslots a VM can have
+ * @max_vcpus: out: number of vCPUs a VM can have
+ * @pad: must be 0
+ * @max_slot_pages: out: largest memslot, in pages of 4 KiB
+ *
+ * There are no version numbers: a program asks for what it needs. Fails with
+ * EOPNOTSUPP if @format is unknown; format 0 always exists.
+ */
+struct umbra_get_caps {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 formats;
+	__u32 gpa_bits_min;
+	__u32 gpa_bits_max;
+	__aligned_u64 leaf_sizes;
+	__u32 mem_flags;
+	__u32 max_slots;
+	__u32 max_vcpus;
+	__u32 pad;
+	__aligned_u64 max_slot_pages;
+};
+#define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
+
+/**
+ * struct umbra_create_vm - ioctl(UMBRA_CREATE_VM), on the device
+ * @size: sizeof(struct umbra_create_vm)
+ * @flags: must be 0
+ * @format: page-table format, UMBRA_FMT_*
+ * @gpa_bits: guest physical address size in bits, 0 for the format's largest
+ * @fd: out: the VM's file descriptor
+ * @pad: must be 0
+ *
+ * The VM is bound to the caller's address space for good: fork() does not take
+ * it along, and after exec() or exit its ioctls answer ESRCH. May sleep; fails
+ * with EINTR if a fatal signal arrives.
+ */
+struct umbra_create_vm {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 gpa_bits;
+	__s32 fd;
+	__u32 pad;
+};
+#define UMBRA_CREATE_VM _IO(UMBRA_IOC_TYPE, 0x01)
+
+/* -------------------------------------------------------------------- VM */
+
+/**
+ * define UMBRA_MEM_READONLY - vCPUs may not write to the memslot (EACCES)
+ *
+ * Fixed when the memslot is created.
+ */
+#define UMBRA_MEM_READONLY	(1u << 0)
+/**
+ * define UMBRA_MEM_LOG_DIRTY - keep a dirty log of the memslot
+ *
+ * Found by write protection: the first write to a page after the log was
+ * turned on, or after the page was last taken from it, faults and is logged.
+ */
+#define UMBRA_MEM_LOG_DIRTY	(1u << 1)
+/**
+ * define UMBRA_MEM_LOG_D_BITS - keep the dirty log by D bits
+ *
+ * Goes with UMBRA_MEM_LOG_DIRTY: writes do not fault; the dirty bits of the
+ * shadow table are harvested when the log is read.
+ */
+#define UMBRA_MEM_LOG_D_BITS	(1u << 2)
+
+/**
+ * struct umbra_set_memslot - ioctl(UMBRA_SET_MEMSLOT), on a VM
+ * @size: sizeof(struct umbra_set_memslot)
+ * @flags: UMBRA_MEM_*
+ * @slot: number of the memslot, below &struct umbra_get_caps.max_slots
+ * @pad: must be 0
+ * @gpa: first guest physical address, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB; 0 deletes the memslot
+ * @hva: address in the calling process that backs @gpa, a multiple of 4 KiB
+ *
+ * Creates memslot @slot if it does not exist, deletes it if @length is 0 (the
+ * other fields are then ignored), and otherwise changes its flags or moves it
+ * to another @gpa. @length, @hva and UMBRA_MEM_READONLY of an existing memslot
+ * cannot be changed (EINVAL). Turning UMBRA_MEM_LOG_DIRTY on starts with an
+ * empty log, turning it off drops the log, and a move keeps neither log nor
+ * translations.
+ *
+ * When the call returns, no vCPU uses the memslot as it was before. Fails with
+ * ENOENT (deleting what is not there), EEXIST (overlap), ENOMEM.
+ */
+struct umbra_set_memslot {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 hva;
+};
+#define UMBRA_SET_MEMSLOT _IO(UMBRA_IOC_TYPE, 0x10)
+
+/**
+ * struct umbra_create_vcpu - ioctl(UMBRA_CREATE_VCPU), on a VM
+ * @size: sizeof(struct umbra_create_vcpu)
+ * @flags: must be 0
+ * @fd: out: the vCPU's file descriptor
+ * @pad: must be 0
+ *
+ * A vCPU is an agent that translates: it has a TLB. It may stand for a
+ * processor, a DMA engine or an accelerator's queue. The vCPU keeps its VM
+ * alive. Fails with ENOSPC if the VM has &struct umbra_get_caps.max_vcpus.
+ */
+struct umbra_create_vcpu {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 pad;
+};
+#define UMBRA_CREATE_VCPU _IO(UMBRA_IOC_TYPE, 0x11)
+
+/**
+ * struct umbra_unmap - ioctl(UMBRA_UNMAP), on a VM
+ * @size: sizeof(struct umbra_unmap)
+ * @flags: must be 0
+ * @gpa: start of the range, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB, not 0
+ * @done: out: bytes done
+ *
+ * Drops the translations of the range from the shadow table and every TLB. The
+ * memory stays as it is, and the next access faults it in again. The range may
+ * include gpas without a memslot.
+ */
+struct umbra_unmap {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 done;
+};
+#define UMBRA_UNMAP _IO(UMBRA_IOC_TYPE, 0x12)
+
+/** define UMBRA_AGE_CLEAR - make the young translations old */
+#define UMBRA_AGE_CLEAR		(1u << 0)
+
+/**
+ * struct umbra_age - ioctl(UMBRA_AGE), on a VM
+ * @size: sizeof(struct umbra_age)
+ * @flags: UMBRA_AGE_CLEAR: test and clear; 0: test only
+ * @gpa: start of the range, a multiple of @granule
+ * @length: bytes, a multiple of @granule, not 0
+ * @granule: bytes that one bit stands for: a power of two, 4 KiB to 1 GiB
+ * @bitmap: user pointer to an array of __u64, or 0 for none. Bit n of it (of
+ *	word n / 64, least significant first) is written as 1 if anything in
+ *	[gpa + n * granule, gpa + (n + 1) * granule) is young, else as 0; bits
+ *	of the last word that stand for nothing are 0
+ * @done: out: bytes done
+ * @young: out: number of young granules found
+ *
+ * A translation is young if a vCPU has used it since it was made or last
+ * cleared. UMBRA_AGE_CLEAR also removes what was young from every TLB, so that
+ * no later use is missed. If @bitmap cannot be written (EFAULT), the pages in
+ * question have been aged nevertheless.
+ */
+struct umbra_age {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 granule;
+	__aligned_u64 bitmap;
+	__aligned_u64 done;
+	__aligned_u64 young;
+};
+#define UMBRA_AGE _IO(UMBRA_IOC_TYPE, 0x13)
+
+/** define UMBRA_DIRTY_LOG_KEEP - read the log, do not take from it */
+#define UMBRA_DIRTY_LOG_KEEP	(1u << 0)
+
+/**
+ * struct umbra_get_dirty_log - ioctl(UMBRA_GET_DIRTY_LOG), on a VM
+ * @size: sizeof(struct umbra_get_dirty_log)
+ * @flags: UMBRA_DIRTY_LOG_KEEP or 0
+ * @slot: number of the memslot
+ * @pad: must be 0
+ * @first_page: first page of the memslot, in pages of 4 KiB, multiple of 64
+ * @nr_pages: pages, not 0; a multiple of 64, or up to the memslot's last page
+ * @bitmap: user pointer to an array of __u64: bit n is written as 1 if page
+ *	@first_page + n is dirty, else as 0
+ * @dirty: out: number of dirty pages found
+ *
+ * Hands out which pages vCPUs may have written. Without UMBRA_DIRTY_LOG_KEEP
+ * the pages are taken from the log first, and are logged again at the next
+ * write after this call began; with it they stay until &UMBRA_CLEAR_DIRTY_LOG.
+ * If @bitmap cannot be written (EFAULT), no page is lost from the log.
+ * Fails with ENOENT if there is no such memslot or it keeps no log.
+ */
+struct umbra_get_dirty_log {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 first_page;
+	__aligned_u64 nr_pages;
+	__aligned_u64 bitmap;
+	__aligned_u64 dirty;
+};
+#define UMBRA_GET_DIRTY_LOG _IO(UMBRA_IOC_TYPE, 0x14)
+
+/**
+ * struct umbra_clear_dirty_log - ioctl(UMBRA_CLEAR_DIRTY_LOG), on a VM
+ * @size: sizeof(struct umbra_clear_dirty_log)
+ * @flags: must be 0
+ * @slot: number of the memslot
+ * @pad: must be 0
+ * @first_page: first page of the memslot, in pages of 4 KiB, multiple of 64
+ * @nr_pages: pages, not 0; a multiple of 64, or up to the memslot's last page
+ * @bitmap: user pointer to an array of __u64: page @first_page + n is taken
+ *	from the log if bit n is 1
+ *
+ * The second half of a log read with UMBRA_DIRTY_LOG_KEEP: to be called before
+ * the pages are copied, so that a write during the copy is logged again.
+ * Fails with ENOENT if there is no such memslot or it keeps no log.
+ */
+struct umbra_clear_dirty_log {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 first_page;
+	__aligned_u64 nr_pages;
+	__aligned_u64 bitmap;
+};
+#define UMBRA_CLEAR_DIRTY_LOG _IO(UMBRA_IOC_TYPE, 0x15)
+
+/** define UMBRA_PTE_READ - vCPUs can read through the translation */
+#define UMBRA_PTE_READ		(1u << 0)
+/** define UMBRA_PTE_WRITE - vCPUs can write without another fault */
+#define UMBRA_PTE_WRITE		(1u << 1)
+/** define UMBRA_PTE_EXEC - vCPUs can fetch instructions */
+#define UMBRA_PTE_EXEC		(1u << 2)
+/** define UMBRA_PTE_YOUNG - the accessed bit is set */
+#define UMBRA_PTE_YOUNG		(1u << 3)
+/** define UMBRA_PTE_DIRTY - the dirty bit is set */
+#define UMBRA_PTE_DIRTY		(1u << 4)
+
+/** define UMBRA_TRANSLATE_HPA - report the host physical address */
+#define UMBRA_TRANSLATE_HPA	(1u << 0)
+
+/**
+ * struct umbra_translate - ioctl(UMBRA_TRANSLATE), on a VM
+ * @size: sizeof(struct umbra_translate)
+ * @flags: UMBRA_TRANSLATE_HPA or 0
+ * @gpa: guest physical address
+ * @pte: out: UMBRA_PTE_*; 0 if nothing is mapped at @gpa
+ * @leaf_shift: out: log2 of the leaf's size in bytes; if nothing is mapped, of
+ *	the span of the absent entry
+ * @hpa: out: host physical address of @gpa, or 0 without UMBRA_TRANSLATE_HPA
+ *
+ * Looks @gpa up in the shadow table, without side effects. With
+ * UMBRA_TRANSLATE_HPA the caller needs CAP_SYS_ADMIN (EPERM).
+ */
+struct umbra_translate {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__u32 pte;
+	__u32 leaf_shift;
+	__aligned_u64 hpa;
+};
+#define UMBRA_TRANSLATE _IO(UMBRA_IOC_TYPE, 0x16)
+
+/**
+ * struct umbra_verify - ioctl(UMBRA_VERIFY), on a VM
+ * @size: sizeof(struct umbra_verify)
+ * @flags: must be 0
+ * @gpa: start of the range, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB, not 0
+ * @done: out: bytes done
+ * @leaves: out: leaves compared
+ * @mismatches: out: leaves that the primary MMU does not back: other page,
+ *	no page, a right that the host mapping or the memslot does not give
+ * @first_bad: out: gpa of the first mismatch, if there is one
+ *
+ * Compares every leaf in the range with the process's own page table.
+ */
+struct umbra_verify {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 done;
+	__aligned_u64 leaves;
+	__aligned_u64 mismatches;
+	__aligned_u64 first_bad;
+};
+#define UMBRA_VERIFY _IO(UMBRA_IOC_TYPE, 0x17)
+
+/**
+ * struct umbra_get_stats - ioctl(UMBRA_GET_STATS), on a VM
+ * @size: sizeof(struct umbra_get_stats)
+ * @flags: must be 0
+ * @leaves: gauge: leaves in the shadow table
+ * @table_pages: gauge: pages of 4 KiB that hold the shadow table
+ * @slots: gauge: memslots
+ * @vcpus: gauge: vCPUs
+ * @generation: memslot generation: grows with every change of the memslots
+ * @faults: look-ups of a run of pages on behalf of FAULT and ACCESS
+ * @faultins: times the primary MMU had to be asked for a page
+ * @mapped: leaves installed, or given a right, since creation
+ * @retries: look-ups thrown away since an invalidation came between
+ * @waits: times a fault slept until an invalidation had ended
+ * @invalidations: invalidations announced by the primary MMU that met a slot
+ * @invalidations_missed: invalidations that met none
+ * @unmapped: leaves removed, for whatever reason
+ * @aged: leaves made old
+ * @protected: leaves write-protected, or made clean, for the dirty log
+ * @flushes: ranges flushed from all TLBs
+ * @tlb_hits: accesses that the TLBs answered
+ * @tlb_misses: accesses that walked the table
+ * @tlb_conflicts: addresses found in a TLB with two different translations
+ * @accesses: loads, stores and atomics performed
+ *
+ * Gauges are exact while nothing changes; counters only grow.
+ */
+struct umbra_get_stats {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 leaves;
+	__aligned_u64 table_pages;
+	__aligned_u64 slots;
+	__aligned_u64 vcpus;
+	__aligned_u64 generation;
+	__aligned_u64 faults;
+	__aligned_u64 faultins;
+	__aligned_u64 mapped;
+	__aligned_u64 retries;
+	__aligned_u64 waits;
+	__aligned_u64 invalidations;
+	__aligned_u64 invalidations_missed;
+	__aligned_u64 unmapped;
+	__aligned_u64 aged;
+	__aligned_u64 protected;
+	__aligned_u64 flushes;
+	__aligned_u64 tlb_hits;
+	__aligned_u64 tlb_misses;
+	__aligned_u64 tlb_conflicts;
+	__aligned_u64 accesses;
+};
+#define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
+
+/* ------------------------------------------------------------------ vCPU */
+
+/** define UMBRA_FAULT_WRITE - make the range usable for writes */
+#define UMBRA_FAULT_WRITE	(1u << 0)
+/** define UMBRA_FAULT_EXEC - make the range usable for instruction fetches */
+#define UMBRA_FAULT_EXEC	(1u << 1)
+/** define UMBRA_FAULT_NOWAIT - do not sleep for memory or invalidations */
+#define UMBRA_FAULT_NOWAIT	(1u << 2)
+
+/**
+ * struct umbra_fault - ioctl(UMBRA_FAULT), on a vCPU
+ * @size: sizeof(struct umbra_fault)
+ * @flags: UMBRA_FAULT_*; the range is always made usable for reads
+ * @gpa: start of the range, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB, not 0: one page or a million
+ * @done: out: bytes done
+ *
+ * Makes translations, faulting the process's memory in as needed. It is no
+ * access: what it makes is old and clean. In a memslot logged by write
+ * protection UMBRA_FAULT_WRITE logs the pages as dirty, since later writes to
+ * them go unseen. Fails with ENOENT (no memslot), EACCES, EFAULT, EHWPOISON,
+ * EAGAIN, ENOMEM, EINTR.
+ */
+struct umbra_fault {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 done;
+};
+#define UMBRA_FAULT _IO(UMBRA_IOC_TYPE, 0x20)
+
+/** define UMBRA_OP_LOAD - read len bytes, 1, 2, 4 or 8, into value */
+#define UMBRA_OP_LOAD		0
+/** define UMBRA_OP_STORE - write the low len bytes, 1, 2, 4 or 8, of value */
+#define UMBRA_OP_STORE		1
+/**
+ * define UMBRA_OP_CMPXCHG - compare and exchange, atomically
+ *
+ * If the len bytes, 1, 2, 4 or 8, equal compare, they become value. The bytes
+ * that were there are returned in value in either case.
+ */
+#define UMBRA_OP_CMPXCHG	2
+/** define UMBRA_OP_READ - copy len bytes to the user pointer in value */
+#define UMBRA_OP_READ		3
+/** define UMBRA_OP_WRITE - copy len bytes from the user pointer in value */
+#define UMBRA_OP_WRITE		4
+
+/**
+ * struct umbra_access_op - one operation of UMBRA_ACCESS
+ * @op: UMBRA_OP_*
+ * @len: bytes. LOAD, STORE, CMPXCHG: 1, 2, 4 or 8, and @gpa is a multiple of
+ *	it. READ, WRITE: any, at any @gpa, not 0; the copy is done page by page
+ *	and is not atomic
+ * @gpa: guest physical address
+ * @value: operand or result, in the byte order of the host
+ * @compare: the value that CMPXCHG expects; must be 0 for other operations
+ */
+struct umbra_access_op {
+	__u32 op;
+	__u32 len;
+	__aligned_u64 gpa;
+	__aligned_u64 value;
+	__aligned_u64 compare;
+};
+
+/** define UMBRA_ACCESS_NOWAIT - do not sleep for memory or invalidations */
+#define UMBRA_ACCESS_NOWAIT	(1u << 0)
+
+/**
+ * struct umbra_access - ioctl(UMBRA_ACCESS), on a vCPU
+ * @size: sizeof(struct umbra_access)
+ * @flags: UMBRA_ACCESS_NOWAIT or 0
+ * @ops: user pointer to an array of struct umbra_access_op
+ * @nr_ops: number of operations, not 0
+ * @done: out: number of operations that are complete
+ *
+ * Performs the operations one after the other as the hardware behind the vCPU
+ * would: through its TLB, then the shadow table, setting the accessed and dirty
+ * bits; what is not mapped is faulted in. The operation that failed is number
+ * @done; parts of a READ or WRITE before the failure may have been done. Fails
+ * as &UMBRA_FAULT does.
+ */
+struct umbra_access {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 ops;
+	__u32 nr_ops;
+	__u32 done;
+};
+#define UMBRA_ACCESS _IO(UMBRA_IOC_TYPE, 0x21)
+
+#endif /* _UAPI_LINUX_UMBRA_H */

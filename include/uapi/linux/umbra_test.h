@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * UMBRA_TEST, what tests of umbra need and users must not have. It exists only
+ * in modules built with CONFIG_UMBRA_TEST and is no part of the ABI.
+ */
+#ifndef _UAPI_LINUX_UMBRA_TEST_H
+#define _UAPI_LINUX_UMBRA_TEST_H
+
+#include <linux/umbra.h>
+
+/**
+ * DOC: Hold points
+ *
+ * A hold point is a named place in the code where a race has its window. A test
+ * arms the point, waits until a thread has come there, lets another thread act,
+ * and releases. Points marked "spins" lie under a spinlock: they can delay but
+ * not hold.
+ */
+
+/** define UMBRA_POINT_FAULT_LOOKED_UP - page looked up, mmu_lock not taken */
+#define UMBRA_POINT_FAULT_LOOKED_UP	0
+/** define UMBRA_POINT_FAULT_INSTALLED - leaves written, log not yet; spins */
+#define UMBRA_POINT_FAULT_INSTALLED	1
+/** define UMBRA_POINT_INVALIDATE_BEGUN - published, nothing zapped yet */
+#define UMBRA_POINT_INVALIDATE_BEGUN	2
+/** define UMBRA_POINT_ZAP_UNFLUSHED - entries gone, TLBs not flushed; spins */
+#define UMBRA_POINT_ZAP_UNFLUSHED	3
+/**
+ * define UMBRA_POINT_ZAP_YIELD - a zap gives its lock up half-way
+ *
+ * While armed, every zap that may yield does so after each entry.
+ */
+#define UMBRA_POINT_ZAP_YIELD		4
+/** define UMBRA_POINT_INVALIDATE_ZAPPED - zapped, "start" about to return */
+#define UMBRA_POINT_INVALIDATE_ZAPPED	5
+/** define UMBRA_POINT_INVALIDATE_END - "end" called, nothing done yet */
+#define UMBRA_POINT_INVALIDATE_END	6
+/** define UMBRA_POINT_ACCESS_TRANSLATED - memory not touched yet; spins */
+#define UMBRA_POINT_ACCESS_TRANSLATED	7
+/** define UMBRA_POINT_RELEASE - the mm is dying, nothing done yet */
+#define UMBRA_POINT_RELEASE		8
+/** define UMBRA_POINT_LOG_TAKEN - dirty bits taken, not yet protected */
+#define UMBRA_POINT_LOG_TAKEN		9
+#define UMBRA_NR_POINTS			10
+
+/** define UMBRA_TEST_DISARM - let the point be; threads held there go on */
+#define UMBRA_TEST_DISARM	0
+/** define UMBRA_TEST_HOLD - hold the next @count threads until released */
+#define UMBRA_TEST_HOLD		1
+/** define UMBRA_TEST_HOLD_KILL - the same, but even SIGKILL does not release */
+#define UMBRA_TEST_HOLD_KILL	2
+/** define UMBRA_TEST_DELAY - delay the next @count threads by @usecs */
+#define UMBRA_TEST_DELAY	3
+/** define UMBRA_TEST_WAIT - wait up to @usecs until @count threads are held */
+#define UMBRA_TEST_WAIT		4
+/** define UMBRA_TEST_QUERY - only fill the fields marked out */
+#define UMBRA_TEST_QUERY	5
+
+/**
+ * struct umbra_test - ioctl(UMBRA_TEST), on a VM, from any process
+ * @size: sizeof(struct umbra_test)
+ * @flags: must be 0
+ * @op: UMBRA_TEST_*
+ * @point: UMBRA_POINT_*
+ * @count: number of threads
+ * @pad: must be 0
+ * @usecs: microseconds: length of DELAY (at most 1 s), time limit of WAIT
+ * @hits: out: how often @point was passed since the VM was created
+ * @held: out: threads held at @point now
+ * @in_progress: out: invalidations between begin and end
+ * @active: out: notifier calls between start and end, slots or not
+ * @sequence: out: the invalidation sequence
+ *
+ * WAIT fails with ETIMEDOUT.
+ */
+struct umbra_test {
+	__u32 size;
+	__u32 flags;
+	__u32 op;
+	__u32 point;
+	__u32 count;
+	__u32 pad;
+	__aligned_u64 usecs;
+	__aligned_u64 hits;
+	__aligned_u64 held;
+	__aligned_u64 in_progress;
+	__aligned_u64 active;
+	__aligned_u64 sequence;
+};
+#define UMBRA_TEST _IO(UMBRA_IOC_TYPE, 0x7f)
+
+#endif /* _UAPI_LINUX_UMBRA_TEST_H */
