@@ -26,7 +26,7 @@
 /** define UMBRA_POINT_ZAP_UNFLUSHED - entries gone, TLBs not flushed; spins */
 #define UMBRA_POINT_ZAP_UNFLUSHED	3
 /**
- * define UMBRA_POINT_ZAP_YIELD - a zap gives its lock up half-way
+ * define UMBRA_POINT_ZAP_YIELD - a zap yields its lock midway
  *
  * While armed, every zap that may yield does so after each entry.
  */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libumbra: one function for each ioctl of /dev/umbra.
+ *
+ * Every function returns 0 or a descriptor, or a negative errno. Those that
+ * can stop half-way (fault, unmap, age, verify, access) go on until all is
+ * done, an error occurs, or a signal arrives (-EINTR); *done, where there is
+ * one, says how far they came in either case.
+ */
+#ifndef LIBUMBRA_H
+#define LIBUMBRA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/umbra.h>
+
+/* The device. */
+int umbra_open(void);
+int umbra_get_caps(int dev, uint32_t format, struct umbra_get_caps *caps);
+int umbra_create_vm(int dev, uint32_t format, uint32_t gpa_bits);
+
+/* A VM. */
+int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
+		      uint64_t length, void *hva);
+int umbra_delete_memslot(int vm, uint32_t slot);
+int umbra_create_vcpu(int vm);
+int umbra_unmap(int vm, uint64_t gpa, uint64_t length);
+/* bitmap may be NULL; *young counts young granules. */
+int umbra_age(int vm, uint32_t flags, uint64_t gpa, uint64_t length,
+	      uint64_t granule, uint64_t *bitmap, uint64_t *young);
+int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
+			uint64_t first_page, uint64_t nr_pages,
+			uint64_t *bitmap, uint64_t *dirty);
+int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
+			  uint64_t nr_pages, const uint64_t *bitmap);
+int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
+		    struct umbra_translate *out);
+/* Sums of all parts; first_bad is the first one of all. */
+int umbra_verify(int vm, uint64_t gpa, uint64_t length,
+		 struct umbra_verify *out);
+int umbra_get_stats(int vm, struct umbra_get_stats *out);
+
+/* A vCPU. */
+int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
+		uint64_t *done);
+int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
+		 uint32_t nr_ops, uint32_t *done);
+int umbra_load(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value);
+int umbra_store(int vcpu, uint64_t gpa, uint32_t len, uint64_t value);
+/* *old is what was there; the exchange happened if it equals compare. */
+int umbra_cmpxchg(int vcpu, uint64_t gpa, uint32_t len, uint64_t compare,
+		  uint64_t value, uint64_t *old);
+int umbra_read(int vcpu, uint64_t gpa, void *buf, uint32_t len);
+int umbra_write(int vcpu, uint64_t gpa, const void *buf, uint32_t len);
+
+#endif /* LIBUMBRA_H */
