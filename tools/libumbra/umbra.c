@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * libumbra: the ioctls of /dev/umbra as functions. Nothing is kept between
+ * calls. A call that stopped half-way is repeated for the rest until nothing
+ * is left or it fails.
+ */
+#include "umbra.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#define BITS_PER_WORD 64
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static uint64_t pointer(const void *p)
+{
+	return (uintptr_t)p;
+}
+
+int umbra_open(void)
+{
+	int fd = open("/dev/umbra", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int umbra_get_caps(int dev, uint32_t format, struct umbra_get_caps *caps)
+{
+	*caps = (struct umbra_get_caps){
+		.size = sizeof(*caps),
+		.format = format,
+	};
+	return call(dev, UMBRA_GET_CAPS, caps);
+}
+
+int umbra_create_vm(int dev, uint32_t format, uint32_t gpa_bits)
+{
+	struct umbra_create_vm arg = {
+		.size = sizeof(arg),
+		.format = format,
+		.gpa_bits = gpa_bits,
+	};
+	int ret = call(dev, UMBRA_CREATE_VM, &arg);
+
+	return ret ? ret : arg.fd;
+}
+
+int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
+		      uint64_t length, void *hva)
+{
+	struct umbra_set_memslot arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.slot = slot,
+		.gpa = gpa,
+		.length = length,
+		.hva = pointer(hva),
+	};
+
+	return call(vm, UMBRA_SET_MEMSLOT, &arg);
+}
+
+int umbra_delete_memslot(int vm, uint32_t slot)
+{
+	return umbra_set_memslot(vm, slot, 0, 0, 0, NULL);
+}
+
+int umbra_create_vcpu(int vm)
+{
+	struct umbra_create_vcpu arg = { .size = sizeof(arg) };
+	int ret = call(vm, UMBRA_CREATE_VCPU, &arg);
+
+	return ret ? ret : arg.fd;
+}
+
+int umbra_unmap(int vm, uint64_t gpa, uint64_t length)
+{
+	struct umbra_unmap arg = {
+		.size = sizeof(arg),
+		.gpa = gpa,
+		.length = length,
+	};
+	int ret;
+
+	do {
+		ret = call(vm, UMBRA_UNMAP, &arg);
+		if (ret)
+			return ret;
+		arg.gpa += arg.done;
+		arg.length -= arg.done;
+	} while (arg.length);
+	return 0;
+}
+
+/*
+ * Age what one call can, and add to *young. A call that starts inside a word
+ * of the bitmap, after one that stopped there, goes no further than its end.
+ */
+static int age_part(int vm, struct umbra_age *arg, uint64_t *bitmap,
+		    uint64_t first, uint64_t *young)
+{
+	unsigned int shift = first % BITS_PER_WORD;
+	uint64_t length = arg->length, word = 0;
+	int ret;
+
+	if (bitmap)
+		arg->bitmap = pointer(bitmap + first / BITS_PER_WORD);
+	if (bitmap && shift) {
+		uint64_t room = (BITS_PER_WORD - shift) * arg->granule;
+
+		arg->bitmap = pointer(&word);
+		if (room < length)
+			arg->length = room;
+	}
+
+	ret = call(vm, UMBRA_AGE, arg);
+	if (ret)
+		return ret;
+	if (bitmap && shift)
+		bitmap[first / BITS_PER_WORD] |= word << shift;
+	arg->gpa += arg->done;
+	arg->length = length - arg->done;
+	*young += arg->young;
+	return 0;
+}
+
+int umbra_age(int vm, uint32_t flags, uint64_t gpa, uint64_t length,
+	      uint64_t granule, uint64_t *bitmap, uint64_t *young)
+{
+	struct umbra_age arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.gpa = gpa,
+		.length = length,
+		.granule = granule,
+	};
+	uint64_t first = 0;
+	int ret;
+
+	*young = 0;
+	do {
+		ret = age_part(vm, &arg, bitmap, first, young);
+		if (ret)
+			return ret;
+		first = (arg.gpa - gpa) / granule;
+	} while (arg.length);
+	return 0;
+}
+
+int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
+			uint64_t first_page, uint64_t nr_pages,
+			uint64_t *bitmap, uint64_t *dirty)
+{
+	struct umbra_get_dirty_log arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.slot = slot,
+		.first_page = first_page,
+		.nr_pages = nr_pages,
+		.bitmap = pointer(bitmap),
+	};
+	int ret = call(vm, UMBRA_GET_DIRTY_LOG, &arg);
+
+	*dirty = arg.dirty;
+	return ret;
+}
+
+int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
+			  uint64_t nr_pages, const uint64_t *bitmap)
+{
+	struct umbra_clear_dirty_log arg = {
+		.size = sizeof(arg),
+		.slot = slot,
+		.first_page = first_page,
+		.nr_pages = nr_pages,
+		.bitmap = pointer(bitmap),
+	};
+
+	return call(vm, UMBRA_CLEAR_DIRTY_LOG, &arg);
+}
+
+int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
+		    struct umbra_translate *out)
+{
+	*out = (struct umbra_translate){
+		.size = sizeof(*out),
+		.flags = flags,
+		.gpa = gpa,
+	};
+	return call(vm, UMBRA_TRANSLATE, out);
+}
+
+int umbra_verify(int vm, uint64_t gpa, uint64_t length,
+		 struct umbra_verify *out)
+{
+	struct umbra_verify arg = {
+		.size = sizeof(arg),
+		.gpa = gpa,
+		.length = length,
+	};
+	int ret;
+
+	*out = arg;
+	do {
+		ret = call(vm, UMBRA_VERIFY, &arg);
+		if (ret)
+			return ret;
+		if (!out->mismatches)
+			out->first_bad = arg.first_bad;
+		out->done += arg.done;
+		out->leaves += arg.leaves;
+		out->mismatches += arg.mismatches;
+		arg.gpa += arg.done;
+		arg.length -= arg.done;
+	} while (arg.length);
+	return 0;
+}
+
+int umbra_get_stats(int vm, struct umbra_get_stats *out)
+{
+	*out = (struct umbra_get_stats){ .size = sizeof(*out) };
+	return call(vm, UMBRA_GET_STATS, out);
+}
+
+int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
+		uint64_t *done)
+{
+	struct umbra_fault arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.gpa = gpa,
+		.length = length,
+	};
+	int ret;
+
+	*done = 0;
+	do {
+		ret = call(vcpu, UMBRA_FAULT, &arg);
+		if (ret)
+			return ret;
+		*done += arg.done;
+		arg.gpa += arg.done;
+		arg.length -= arg.done;
+	} while (arg.length);
+	return 0;
+}
+
+int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
+		 uint32_t nr_ops, uint32_t *done)
+{
+	struct umbra_access arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.ops = pointer(ops),
+		.nr_ops = nr_ops,
+	};
+	int ret;
+
+	*done = 0;
+	do {
+		ret = call(vcpu, UMBRA_ACCESS, &arg);
+		if (ret)
+			return ret;
+		*done += arg.done;
+		arg.ops = pointer(ops + *done);
+		arg.nr_ops -= arg.done;
+	} while (arg.nr_ops);
+	return 0;
+}
+
+static int access_one(int vcpu, struct umbra_access_op *op)
+{
+	uint32_t done;
+
+	return umbra_access(vcpu, 0, op, 1, &done);
+}
+
+int umbra_load(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_LOAD,
+		.len = len,
+		.gpa = gpa,
+	};
+	int ret = access_one(vcpu, &op);
+
+	*value = op.value;
+	return ret;
+}
+
+int umbra_store(int vcpu, uint64_t gpa, uint32_t len, uint64_t value)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_STORE,
+		.len = len,
+		.gpa = gpa,
+		.value = value,
+	};
+
+	return access_one(vcpu, &op);
+}
+
+int umbra_cmpxchg(int vcpu, uint64_t gpa, uint32_t len, uint64_t compare,
+		  uint64_t value, uint64_t *old)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_CMPXCHG,
+		.len = len,
+		.gpa = gpa,
+		.value = value,
+		.compare = compare,
+	};
+	int ret = access_one(vcpu, &op);
+
+	*old = op.value;
+	return ret;
+}
+
+int umbra_read(int vcpu, uint64_t gpa, void *buf, uint32_t len)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_READ,
+		.len = len,
+		.gpa = gpa,
+		.value = pointer(buf),
+	};
+
+	return access_one(vcpu, &op);
+}
+
+int umbra_write(int vcpu, uint64_t gpa, const void *buf, uint32_t len)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_WRITE,
+		.len = len,
+		.gpa = gpa,
+		.value = pointer(buf),
+	};
+
+	return access_one(vcpu, &op);
+}
