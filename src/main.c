@@ -3,15 +3,20 @@
  * Init and exit of umbra.ko, nothing else.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "chardev.h"
 
 static int __init umbra_init(void)
 {
-	return 0;
+	return umbra_chardev_init();
 }
 module_init(umbra_init);
 
 static void __exit umbra_exit(void)
 {
+	umbra_chardev_exit();
+	rcu_barrier();	/* table pages on their way to be freed */
 }
 module_exit(umbra_exit);
 

@@ -387,7 +387,6 @@ struct umbra_verify {
  * @flushes: ranges flushed from all TLBs
  * @tlb_hits: accesses that the TLBs answered
  * @tlb_misses: accesses that walked the table
- * @tlb_conflicts: addresses found in a TLB with two different translations
  * @accesses: loads, stores and atomics performed
  *
  * Gauges are exact while nothing changes; counters only grow.
@@ -413,7 +412,6 @@ struct umbra_get_stats {
 	__aligned_u64 flushes;
 	__aligned_u64 tlb_hits;
 	__aligned_u64 tlb_misses;
-	__aligned_u64 tlb_conflicts;
 	__aligned_u64 accesses;
 };
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)

@@ -28,7 +28,7 @@
 /**
  * define UMBRA_POINT_ZAP_YIELD - a zap yields its lock midway
  *
- * While armed, every zap that may yield does so after each entry.
+ * While armed, every zap that may yield does so after each table.
  */
 #define UMBRA_POINT_ZAP_YIELD		4
 /** define UMBRA_POINT_INVALIDATE_ZAPPED - zapped, "start" about to return */

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loads, stores and atomics as the hardware behind a vCPU would perform them.
+ *
+ * From looking a translation up until the memory has been touched the vCPU
+ * holds the lock of its TLB. Nothing else keeps the page from being freed: an
+ * invalidation flushes, a flush takes that lock, and so waits (U15).
+ */
+#include "access.h"
+#include "fault.h"
+
+/* What is done to the memory at @p, under the lock of the TLB. */
+typedef void (*touch_fn)(void *p, void *ctx);
+
+/* Returns an error of umbra_pgtable_translate() if there is no translation. */
+static int try_touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access,
+		     touch_fn touch, void *ctx)
+{
+	gfn_t gfn = PHYS_PFN(gpa);
+	umbra_leaf_t leaf;
+	int ret = 0;
+
+	spin_lock(&vcpu->tlb.lock);
+	leaf = umbra_tlb_lookup(&vcpu->tlb, gfn, access);
+	if (leaf) {
+		umbra_stat_inc(vcpu->vm, tlb_hits);
+	} else {
+		umbra_stat_inc(vcpu->vm, tlb_misses);
+		ret = umbra_pgtable_translate(&vcpu->vm->pgt, gfn, access,
+					      &leaf);
+		if (!ret)
+			umbra_tlb_fill(&vcpu->tlb, gfn, leaf);
+	}
+	if (!ret) {
+		umbra_hold(&vcpu->vm->hold, UMBRA_POINT_ACCESS_TRANSLATED,
+			   false);
+		touch(__va(umbra_leaf_pa(leaf)) + offset_in_page(gpa), ctx);
+	}
+	spin_unlock(&vcpu->tlb.lock);
+	return ret;
+}
+
+/* The same, but what is missing is faulted in. */
+static int touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access, u32 flags,
+		 touch_fn fn, void *ctx)
+{
+	u32 fault_flags = 0;
+	int ret = 0;
+
+	if (access == UMBRA_PTE_WRITE)
+		fault_flags |= UMBRA_FAULT_WRITE;
+	if (flags & UMBRA_ACCESS_NOWAIT)
+		fault_flags |= UMBRA_FAULT_NOWAIT;
+
+	while (!ret && try_touch(vcpu, gpa, access, fn, ctx)) {
+		gfn_t gfn = PHYS_PFN(gpa);
+
+		ret = umbra_fault(vcpu, &gfn, gfn + 1, fault_flags);
+	}
+	if (!ret)
+		umbra_stat_inc(vcpu->vm, accesses);
+	return ret;
+}
+
+static u64 load(const void *p, unsigned int len)
+{
+	switch (len) {
+	case 1:
+		return READ_ONCE(*(u8 *)p);
+	case 2:
+		return READ_ONCE(*(u16 *)p);
+	case 4:
+		return READ_ONCE(*(u32 *)p);
+	default:
+		return READ_ONCE(*(u64 *)p);
+	}
+}
+
+static void store(void *p, unsigned int len, u64 value)
+{
+	switch (len) {
+	case 1:
+		WRITE_ONCE(*(u8 *)p, value);
+		break;
+	case 2:
+		WRITE_ONCE(*(u16 *)p, value);
+		break;
+	case 4:
+		WRITE_ONCE(*(u32 *)p, value);
+		break;
+	default:
+		WRITE_ONCE(*(u64 *)p, value);
+	}
+}
+
+static u64 exchange(void *p, unsigned int len, u64 compare, u64 value)
+{
+	switch (len) {
+	case 1:
+		return cmpxchg((u8 *)p, compare, value);
+	case 2:
+		return cmpxchg((u16 *)p, compare, value);
+	case 4:
+		return cmpxchg((u32 *)p, compare, value);
+	default:
+		return cmpxchg((u64 *)p, compare, value);
+	}
+}
+
+static void touch_atomic(void *p, void *ctx)
+{
+	struct umbra_access_op *op = ctx;
+
+	switch (op->op) {
+	case UMBRA_OP_LOAD:
+		op->value = load(p, op->len);
+		break;
+	case UMBRA_OP_STORE:
+		store(p, op->len, op->value);
+		break;
+	case UMBRA_OP_CMPXCHG:
+		op->value = exchange(p, op->len, op->compare, op->value);
+		break;
+	}
+}
+
+int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
+			u32 flags)
+{
+	u32 access = op->op == UMBRA_OP_LOAD ? UMBRA_PTE_READ : UMBRA_PTE_WRITE;
+
+	return touch(vcpu, op->gpa, access, flags, touch_atomic, op);
+}
+
+struct copy {
+	void *buf;
+	unsigned int len;
+};
+
+static void touch_read(void *p, void *ctx)
+{
+	const struct copy *copy = ctx;
+
+	memcpy(copy->buf, p, copy->len);
+}
+
+static void touch_write(void *p, void *ctx)
+{
+	const struct copy *copy = ctx;
+
+	memcpy(p, copy->buf, copy->len);
+}
+
+int umbra_access_copy(struct umbra_vcpu *vcpu, gpa_t gpa, unsigned int len,
+		      bool write, u32 flags)
+{
+	struct copy copy = { .buf = vcpu->bounce, .len = len };
+
+	if (write)
+		return touch(vcpu, gpa, UMBRA_PTE_WRITE, flags, touch_write,
+			     &copy);
+	return touch(vcpu, gpa, UMBRA_PTE_READ, flags, touch_read, &copy);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Testing and clearing young over a range of pages.
+ */
+#ifndef UMBRA_AGE_H
+#define UMBRA_AGE_H
+
+#include "vcpu.h"
+
+/**
+ * umbra_age() - find the young pages of a range, and make them old if asked
+ * @vm: the VM
+ * @start: first page of the range
+ * @end: first page after it
+ * @flags: UMBRA_AGE_CLEAR or 0
+ * @granule: pages that one bit of @bitmap stands for
+ * @bitmap: out: bit n is set if a page in granule n of the range was young;
+ *	zeroed by the caller; or NULL
+ * @gather: takes what was made old. Until the caller flushes it, a translation
+ *	that is still in a TLB can be used without the page becoming young again
+ *
+ * Takes no lock of the VM but RCU and does not sleep: reclaim calls this often.
+ *
+ * Return: true if any page was young.
+ */
+bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
+	       u64 granule, unsigned long *bitmap, struct umbra_gather *gather);
+
+#endif /* UMBRA_AGE_H */

@@ -1,0 +1,722 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/umbra: file operations and the ioctl tables. The only user of uaccess.
+ *
+ * Each kind of descriptor has a table of ioctls. run() copies the structure in,
+ * rejects unknown flags, calls the operation, and copies the structure out if
+ * it succeeds. An operation that came some way returns 0 with done set.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/bitmap.h>
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "access.h"
+#include "age.h"
+#include "chardev.h"
+#include "fault.h"
+#include "invalidate.h"
+#include "log.h"
+#include "memslot_update.h"
+#include "notifier.h"
+#include "verify.h"
+
+/* Room for any structure; all begin with size and flags. */
+union arg {
+	struct {
+		u32 size;
+		u32 flags;
+	};
+	struct umbra_get_caps get_caps;
+	struct umbra_create_vm create_vm;
+	struct umbra_set_memslot set_memslot;
+	struct umbra_create_vcpu create_vcpu;
+	struct umbra_unmap unmap;
+	struct umbra_age age;
+	struct umbra_get_dirty_log get_dirty_log;
+	struct umbra_clear_dirty_log clear_dirty_log;
+	struct umbra_translate translate;
+	struct umbra_verify verify;
+	struct umbra_get_stats get_stats;
+	struct umbra_fault fault;
+	struct umbra_access access;
+	struct umbra_test test;
+};
+
+/**
+ * struct call - one ioctl under way
+ * @object: what is behind the descriptor
+ * @arg: the structure
+ * @file: a file that the operation has made, to be installed at @fd
+ * @fd: reserved for it
+ */
+struct call {
+	void *object;
+	union arg arg;
+	struct file *file;
+	int fd;
+};
+
+/**
+ * struct ioctl_op - an ioctl of one kind of descriptor
+ * @cmd: its number
+ * @size: of its structure
+ * @min_size: of its structure when it was first published
+ * @flags: the flags it knows
+ * @any_mm: may be called from any process
+ * @fn: the operation
+ */
+struct ioctl_op {
+	unsigned int cmd;
+	u32 size;
+	u32 min_size;
+	u32 flags;
+	bool any_mm;
+	int (*fn)(struct call *call);
+};
+
+#define IOCTL_OP(_cmd, _struct, _last, _flags, _fn)			\
+	{ .cmd = _cmd, .size = sizeof(struct _struct),			\
+	  .min_size = offsetofend(struct _struct, _last),		\
+	  .flags = _flags, .fn = _fn }
+
+static const struct ioctl_op *find_op(const struct ioctl_op *ops,
+				      unsigned int nr, unsigned int cmd)
+{
+	for (; nr--; ops++)
+		if (ops->cmd == cmd)
+			return ops;
+	return NULL;
+}
+
+static int perform(const struct ioctl_op *op, struct call *call,
+		   void __user *user)
+{
+	u32 size;
+	int ret;
+
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	ret = copy_struct_from_user(&call->arg, op->size, user, size);
+	if (ret)
+		return ret;
+	if (call->arg.flags & ~op->flags)
+		return -EOPNOTSUPP;
+	ret = op->fn(call);
+	if (ret)
+		return ret;
+	call->arg.size = size;
+	return copy_to_user(user, &call->arg, min(size, op->size)) ? -EFAULT : 0;
+}
+
+/* @vm is the one that @object belongs to, or NULL. */
+static long run(const struct ioctl_op *ops, unsigned int nr, void *object,
+		struct umbra_vm *vm, unsigned int cmd, unsigned long user)
+{
+	const struct ioctl_op *op = find_op(ops, nr, cmd);
+	struct call call = { .object = object };
+	int ret = 0;
+
+	if (!op)
+		return -ENOTTY;
+	if (vm && !op->any_mm)
+		ret = umbra_vm_check(vm);
+	if (!ret)
+		ret = perform(op, &call, (void __user *)user);
+	if (!call.file)
+		return ret;
+
+	/* Nobody can use a descriptor whose number could not be told. */
+	if (ret) {
+		put_unused_fd(call.fd);
+		fput(call.file);
+	} else {
+		fd_install(call.fd, call.file);
+	}
+	return ret;
+}
+
+/* Give the caller a descriptor for @object, when all else has succeeded. */
+static int make_fd(struct call *call, const char *name,
+		   const struct file_operations *fops, void *object)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile(name, fops, object, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	call->fd = fd;
+	call->file = file;
+	return fd;
+}
+
+/* An operation that stopped with @ret: is it an error, or some progress? */
+static int progress(u64 done, int ret)
+{
+	return done ? 0 : ret;
+}
+
+static bool range_ok(const struct umbra_vm *vm, u64 gpa, u64 length, u64 align)
+{
+	u64 limit = vm->gfn_limit << PAGE_SHIFT;
+
+	return length && !(gpa % align) && !(length % align) &&
+	       length <= limit && gpa <= limit - length;
+}
+
+/* ---------------------------------------------------------------- the vCPU */
+
+static int do_fault(struct call *call)
+{
+	struct umbra_vcpu *vcpu = call->object;
+	struct umbra_fault *cmd = &call->arg.fault;
+	gfn_t gfn = PHYS_PFN(cmd->gpa);
+	int ret;
+
+	if (!range_ok(vcpu->vm, cmd->gpa, cmd->length, PAGE_SIZE))
+		return -EINVAL;
+	ret = umbra_fault(vcpu, &gfn, PHYS_PFN(cmd->gpa + cmd->length),
+			  cmd->flags);
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
+
+/* A READ or WRITE, page by page through the bounce buffer. */
+static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
+		   u32 flags)
+{
+	bool write = op->op == UMBRA_OP_WRITE;
+	void __user *user = u64_to_user_ptr(op->value);
+	u64 at;
+	u32 n;
+	int ret;
+
+	for (at = 0; at < op->len; at += n, user += n) {
+		gpa_t gpa = op->gpa + at;
+
+		n = min_t(u64, op->len - at, PAGE_SIZE - offset_in_page(gpa));
+		if (write && copy_from_user(vcpu->bounce, user, n))
+			return -EFAULT;
+		ret = umbra_access_copy(vcpu, gpa, n, write, flags);
+		if (ret)
+			return ret;
+		if (!write && copy_to_user(user, vcpu->bounce, n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
+		 u32 flags)
+{
+	u64 limit = vcpu->vm->gfn_limit << PAGE_SHIFT;
+	struct umbra_access_op op;
+	int ret;
+
+	if (copy_from_user(&op, user, sizeof(op)))
+		return -EFAULT;
+	if (!op.len || op.gpa >= limit || op.len > limit - op.gpa)
+		return -EINVAL;
+	if (op.compare && op.op != UMBRA_OP_CMPXCHG)
+		return -EINVAL;
+
+	switch (op.op) {
+	case UMBRA_OP_READ:
+	case UMBRA_OP_WRITE:
+		return do_copy(vcpu, &op, flags);
+	case UMBRA_OP_LOAD:
+	case UMBRA_OP_STORE:
+	case UMBRA_OP_CMPXCHG:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (op.len > 8 || !is_power_of_2(op.len) || op.gpa % op.len)
+		return -EINVAL;
+	ret = umbra_access_atomic(vcpu, &op, flags);
+	if (!ret && op.op != UMBRA_OP_STORE &&
+	    put_user(op.value, &user->value))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int do_access(struct call *call)
+{
+	struct umbra_vcpu *vcpu = call->object;
+	struct umbra_access *cmd = &call->arg.access;
+	struct umbra_access_op __user *ops = u64_to_user_ptr(cmd->ops);
+	int ret = 0;
+
+	if (!cmd->nr_ops)
+		return -EINVAL;
+	for (cmd->done = 0; cmd->done < cmd->nr_ops; cmd->done++) {
+		if (cmd->done && signal_pending(current))
+			break;
+		cond_resched();
+		ret = do_op(vcpu, &ops[cmd->done], cmd->flags);
+		if (ret)
+			break;
+	}
+	return progress(cmd->done, ret);
+}
+
+static const struct ioctl_op vcpu_ops[] = {
+	IOCTL_OP(UMBRA_FAULT, umbra_fault, done,
+		 UMBRA_FAULT_WRITE | UMBRA_FAULT_EXEC | UMBRA_FAULT_NOWAIT,
+		 do_fault),
+	IOCTL_OP(UMBRA_ACCESS, umbra_access, done, UMBRA_ACCESS_NOWAIT,
+		 do_access),
+};
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	struct umbra_vcpu *vcpu = file->private_data;
+	long ret;
+
+	if (mutex_lock_interruptible(&vcpu->lock))
+		return -EINTR;
+	ret = run(vcpu_ops, ARRAY_SIZE(vcpu_ops), vcpu, vcpu->vm, cmd, user);
+	mutex_unlock(&vcpu->lock);
+	return ret;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	umbra_vcpu_destroy(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= vcpu_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.release	= vcpu_release,
+	.llseek		= noop_llseek,
+};
+
+/* ------------------------------------------------------------------ the VM */
+
+static int do_set_memslot(struct call *call)
+{
+	if (call->arg.set_memslot.pad)
+		return -EINVAL;
+	return umbra_set_memslot(call->object, &call->arg.set_memslot);
+}
+
+static int do_create_vcpu(struct call *call)
+{
+	struct umbra_vcpu *vcpu;
+	int ret;
+
+	if (call->arg.create_vcpu.pad)
+		return -EINVAL;
+	vcpu = umbra_vcpu_create(call->object);
+	if (IS_ERR(vcpu))
+		return PTR_ERR(vcpu);
+	ret = make_fd(call, "umbra-vcpu", &vcpu_fops, vcpu);
+	if (ret < 0) {
+		umbra_vcpu_destroy(vcpu);
+		return ret;
+	}
+	call->arg.create_vcpu.fd = ret;
+	return 0;
+}
+
+/* Pages after which a signal is looked for. */
+#define UNMAP_CHUNK	(SZ_1G >> PAGE_SHIFT)
+
+static int do_unmap(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_unmap *cmd = &call->arg.unmap;
+	gfn_t gfn = PHYS_PFN(cmd->gpa), end, next;
+	int ret = 0;
+
+	if (!range_ok(vm, cmd->gpa, cmd->length, PAGE_SIZE))
+		return -EINVAL;
+	for (end = PHYS_PFN(cmd->gpa + cmd->length); gfn < end; gfn = next) {
+		if (signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		next = min(end, gfn + UNMAP_CHUNK);
+		umbra_unmap(vm, gfn, next);
+		cond_resched();
+	}
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
+
+/* Age the next granules, as many as a page has bits, through @bits. */
+static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
+		    unsigned long *bits)
+{
+	u64 granule = PHYS_PFN(cmd->granule);
+	u64 at = div64_u64(cmd->done, cmd->granule);
+	u64 left = div64_u64(cmd->length - cmd->done, cmd->granule);
+	unsigned int nr = min_t(u64, left, 8 * PAGE_SIZE);
+	gfn_t gfn = PHYS_PFN(cmd->gpa + cmd->done);
+	u64 __user *bitmap = u64_to_user_ptr(cmd->bitmap);
+	struct umbra_gather gather;
+
+	bitmap_zero(bits, 8 * PAGE_SIZE);
+	umbra_gather_init(&gather);
+	umbra_age(vm, gfn, gfn + nr * granule, cmd->flags, granule, bits,
+		  &gather);
+	umbra_flush(vm, &gather);
+	if (bitmap && copy_to_user(bitmap + at / 64, bits,
+				   BITS_TO_U64(nr) * sizeof(u64)))
+		return -EFAULT;
+	cmd->young += bitmap_weight(bits, nr);
+	cmd->done += nr * cmd->granule;
+	return 0;
+}
+
+static int do_age(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_age *cmd = &call->arg.age;
+	unsigned long *bits;
+	int ret = 0;
+
+	if (!is_power_of_2(cmd->granule) || cmd->granule < PAGE_SIZE ||
+	    cmd->granule > SZ_1G ||
+	    !range_ok(vm, cmd->gpa, cmd->length, cmd->granule))
+		return -EINVAL;
+	bits = (unsigned long *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!bits)
+		return -ENOMEM;
+
+	cmd->young = 0;
+	cmd->done = 0;
+	while (cmd->done < cmd->length && !ret) {
+		if (signal_pending(current))
+			ret = -EINTR;
+		else
+			ret = age_some(vm, cmd, bits);
+		cond_resched();
+	}
+	free_page((unsigned long)bits);
+	return progress(cmd->done, ret);
+}
+
+/* A buffer for the log of @nr pages, or an ERR_PTR. */
+static u64 *log_buffer(u64 nr)
+{
+	u64 *bits;
+
+	if (!nr || nr > UMBRA_MAX_SLOT_PAGES)
+		return ERR_PTR(-EINVAL);
+	bits = kvcalloc(BITS_TO_U64(nr), sizeof(u64), GFP_KERNEL_ACCOUNT);
+	return bits ?: ERR_PTR(-ENOMEM);
+}
+
+static int do_get_dirty_log(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_get_dirty_log *cmd = &call->arg.get_dirty_log;
+	struct umbra_log_range range = {
+		.id = cmd->slot, .first = cmd->first_page, .nr = cmd->nr_pages,
+	};
+	bool keep = cmd->flags & UMBRA_DIRTY_LOG_KEEP;
+	size_t bytes = BITS_TO_U64(range.nr) * sizeof(u64);
+	u64 *bits;
+	int ret;
+
+	if (cmd->pad)
+		return -EINVAL;
+	bits = log_buffer(range.nr);
+	if (IS_ERR(bits))
+		return PTR_ERR(bits);
+	if (mutex_lock_interruptible(&vm->slots_lock)) {
+		ret = -EINTR;
+		goto free;
+	}
+	ret = umbra_log_get(vm, &range, keep, bits);
+	if (!ret && copy_to_user(u64_to_user_ptr(cmd->bitmap), bits, bytes)) {
+		ret = -EFAULT;
+		if (!keep)
+			umbra_log_undo(vm, &range, bits);
+	}
+	mutex_unlock(&vm->slots_lock);
+	cmd->dirty = bitmap_weight((unsigned long *)bits, range.nr);
+free:
+	kvfree(bits);
+	return ret;
+}
+
+static int do_clear_dirty_log(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_clear_dirty_log *cmd = &call->arg.clear_dirty_log;
+	struct umbra_log_range range = {
+		.id = cmd->slot, .first = cmd->first_page, .nr = cmd->nr_pages,
+	};
+	size_t bytes = BITS_TO_U64(range.nr) * sizeof(u64);
+	u64 *bits;
+	int ret;
+
+	if (cmd->pad)
+		return -EINVAL;
+	bits = log_buffer(range.nr);
+	if (IS_ERR(bits))
+		return PTR_ERR(bits);
+	ret = -EFAULT;
+	if (copy_from_user(bits, u64_to_user_ptr(cmd->bitmap), bytes))
+		goto free;
+	ret = -EINTR;
+	if (mutex_lock_interruptible(&vm->slots_lock))
+		goto free;
+	ret = umbra_log_clear(vm, &range, bits);
+	mutex_unlock(&vm->slots_lock);
+free:
+	kvfree(bits);
+	return ret;
+}
+
+static int do_translate(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_translate *cmd = &call->arg.translate;
+	bool hpa = cmd->flags & UMBRA_TRANSLATE_HPA;
+	umbra_leaf_t leaf;
+	int level;
+
+	if (PHYS_PFN(cmd->gpa) >= vm->gfn_limit)
+		return -EINVAL;
+	if (hpa && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+
+	leaf = umbra_pgtable_lookup(&vm->pgt, PHYS_PFN(cmd->gpa), &level);
+	cmd->pte = leaf & UMBRA_LEAF_ATTRS;
+	cmd->leaf_shift = PAGE_SHIFT + vm->pgt.fmt->gfn_shift[level];
+	cmd->hpa = hpa && leaf ? umbra_leaf_pa(leaf) +
+				 offset_in_page(cmd->gpa) : 0;
+	return 0;
+}
+
+static int do_verify(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_verify *cmd = &call->arg.verify;
+	gfn_t gfn = PHYS_PFN(cmd->gpa);
+	int ret;
+
+	if (!range_ok(vm, cmd->gpa, cmd->length, PAGE_SIZE))
+		return -EINVAL;
+	cmd->leaves = 0;
+	cmd->mismatches = 0;
+	cmd->first_bad = 0;
+	ret = umbra_verify(vm, &gfn, PHYS_PFN(cmd->gpa + cmd->length), cmd);
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
+
+static int do_get_stats(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_get_stats *cmd = &call->arg.get_stats;
+
+	cmd->leaves = atomic_long_read(&vm->pgt.nr_leaves);
+	cmd->table_pages = atomic_long_read(&vm->pgt.nr_tables);
+	mutex_lock(&vm->slots_lock);
+	cmd->slots = vm->nr_slots;
+	cmd->generation = umbra_vm_slots(vm)->generation;
+	mutex_unlock(&vm->slots_lock);
+	mutex_lock(&vm->vcpus_lock);
+	cmd->vcpus = vm->nr_vcpus;
+	mutex_unlock(&vm->vcpus_lock);
+#define SUM(field)	(cmd->field = umbra_stat_sum(vm, field))
+	SUM(faults);
+	SUM(faultins);
+	SUM(mapped);
+	SUM(retries);
+	SUM(waits);
+	SUM(invalidations);
+	SUM(invalidations_missed);
+	SUM(unmapped);
+	SUM(aged);
+	SUM(protected);
+	SUM(flushes);
+	SUM(tlb_hits);
+	SUM(tlb_misses);
+	SUM(accesses);
+#undef SUM
+	return 0;
+}
+
+#ifdef CONFIG_UMBRA_TEST
+static int do_test(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_test *cmd = &call->arg.test;
+	int ret;
+
+	if (cmd->pad)
+		return -EINVAL;
+	ret = umbra_hold_ctl(&vm->hold, cmd);
+	if (ret)
+		return ret;
+	spin_lock(&vm->active_lock);
+	cmd->active = vm->active;
+	spin_unlock(&vm->active_lock);
+	read_lock(&vm->mmu_lock);
+	cmd->in_progress = vm->inv.in_progress;
+	cmd->sequence = vm->inv.seq;
+	read_unlock(&vm->mmu_lock);
+	return 0;
+}
+#endif
+
+static const struct ioctl_op vm_ops[] = {
+	IOCTL_OP(UMBRA_SET_MEMSLOT, umbra_set_memslot, hva, UMBRA_MEM_FLAGS,
+		 do_set_memslot),
+	IOCTL_OP(UMBRA_CREATE_VCPU, umbra_create_vcpu, pad, 0, do_create_vcpu),
+	IOCTL_OP(UMBRA_UNMAP, umbra_unmap, done, 0, do_unmap),
+	IOCTL_OP(UMBRA_AGE, umbra_age, young, UMBRA_AGE_CLEAR, do_age),
+	IOCTL_OP(UMBRA_GET_DIRTY_LOG, umbra_get_dirty_log, dirty,
+		 UMBRA_DIRTY_LOG_KEEP, do_get_dirty_log),
+	IOCTL_OP(UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap, 0,
+		 do_clear_dirty_log),
+	IOCTL_OP(UMBRA_TRANSLATE, umbra_translate, hpa, UMBRA_TRANSLATE_HPA,
+		 do_translate),
+	IOCTL_OP(UMBRA_VERIFY, umbra_verify, first_bad, 0, do_verify),
+	IOCTL_OP(UMBRA_GET_STATS, umbra_get_stats, accesses, 0, do_get_stats),
+#ifdef CONFIG_UMBRA_TEST
+	{ .cmd = UMBRA_TEST, .size = sizeof(struct umbra_test),
+	  .min_size = sizeof(struct umbra_test), .any_mm = true,
+	  .fn = do_test },
+#endif
+};
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	struct umbra_vm *vm = file->private_data;
+
+	return run(vm_ops, ARRAY_SIZE(vm_ops), vm, vm, cmd, user);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	umbra_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= vm_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.release	= vm_release,
+	.llseek		= noop_llseek,
+};
+
+/* -------------------------------------------------------------- the device */
+
+static const struct umbra_fmt *const formats[] = {
+	[UMBRA_FMT_X86_NPT] = &umbra_fmt_x86_npt,
+};
+
+static const struct umbra_fmt *find_format(u32 id)
+{
+	return id < ARRAY_SIZE(formats) ? formats[id] : NULL;
+}
+
+static int do_get_caps(struct call *call)
+{
+	struct umbra_get_caps *cmd = &call->arg.get_caps;
+	const struct umbra_fmt *fmt = find_format(cmd->format);
+	unsigned int level;
+
+	if (cmd->pad)
+		return -EINVAL;
+	if (!fmt)
+		return -EOPNOTSUPP;
+	cmd->formats = BIT(ARRAY_SIZE(formats)) - 1;
+	cmd->gpa_bits_min = fmt->gpa_bits_min;
+	cmd->gpa_bits_max = fmt->gpa_bits_max;
+	cmd->leaf_sizes = 0;
+	for (level = 0; level < fmt->levels; level++)
+		if (fmt->leaf_levels & BIT(level))
+			cmd->leaf_sizes |= umbra_fmt_span(fmt, level) <<
+					   PAGE_SHIFT;
+	cmd->mem_flags = UMBRA_MEM_FLAGS;
+	cmd->max_slots = UMBRA_MAX_SLOTS;
+	cmd->max_vcpus = UMBRA_MAX_VCPUS;
+	cmd->max_slot_pages = UMBRA_MAX_SLOT_PAGES;
+	return 0;
+}
+
+static int do_create_vm(struct call *call)
+{
+	struct umbra_create_vm *cmd = &call->arg.create_vm;
+	const struct umbra_fmt *fmt = find_format(cmd->format);
+	u32 bits = cmd->gpa_bits;
+	struct umbra_vm *vm;
+	int ret;
+
+	if (cmd->pad)
+		return -EINVAL;
+	if (!fmt)
+		return -EOPNOTSUPP;
+	if (!bits)
+		bits = fmt->gpa_bits_max;
+	if (bits < fmt->gpa_bits_min || bits > fmt->gpa_bits_max)
+		return -EINVAL;
+
+	vm = umbra_vm_create(fmt, bits, &umbra_mn_ops);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	ret = make_fd(call, "umbra-vm", &vm_fops, vm);
+	if (ret < 0) {
+		umbra_vm_put(vm);
+		return ret;
+	}
+	cmd->fd = ret;
+	return 0;
+}
+
+static const struct ioctl_op dev_ops[] = {
+	IOCTL_OP(UMBRA_GET_CAPS, umbra_get_caps, max_slot_pages, 0,
+		 do_get_caps),
+	IOCTL_OP(UMBRA_CREATE_VM, umbra_create_vm, pad, 0, do_create_vm),
+};
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	return run(dev_ops, ARRAY_SIZE(dev_ops), NULL, NULL, cmd, user);
+}
+
+static const struct file_operations dev_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= dev_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice dev = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "umbra",
+	.fops	= &dev_fops,
+};
+
+int umbra_chardev_init(void)
+{
+	return misc_register(&dev);
+}
+
+void umbra_chardev_exit(void)
+{
+	misc_deregister(&dev);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bitmap of a memslot's dirty pages.
+ */
+#ifndef UMBRA_DIRTY_LOG_H
+#define UMBRA_DIRTY_LOG_H
+
+#include "memslot.h"
+
+/** umbra_log_alloc() - an empty log for @nr_pages; may sleep; NULL: no memory */
+unsigned long *umbra_log_alloc(u64 nr_pages);
+
+/** umbra_log_by_protection() - are writes to @slot found by write protection? */
+static inline bool umbra_log_by_protection(const struct umbra_memslot *slot)
+{
+	return (slot->flags & (UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS)) ==
+	       UMBRA_MEM_LOG_DIRTY;
+}
+
+/** umbra_log_by_d_bits() - are writes to @slot found by D bits? */
+static inline bool umbra_log_by_d_bits(const struct umbra_memslot *slot)
+{
+	return slot->flags & UMBRA_MEM_LOG_D_BITS;
+}
+
+/**
+ * umbra_log_mark() - pages have been, or can now be, written
+ * @slot: the memslot, which keeps a log
+ * @gfn: first page
+ * @nr: how many
+ *
+ * Any context. To be called after the entries were made writable (U10): a bit
+ * that is taken before the entry is protected must find the entry writable.
+ */
+void umbra_log_mark(const struct umbra_memslot *slot, gfn_t gfn, u64 nr);
+
+/**
+ * umbra_log_take() - take bits from the log
+ * @slot: the memslot
+ * @first: first page, counted from the memslot's first; a multiple of 64
+ * @nr: how many pages
+ * @mask: take only these bits, or all if NULL
+ * @taken: out: one bit for each page
+ */
+void umbra_log_take(const struct umbra_memslot *slot, u64 first, u64 nr,
+		    const u64 *mask, u64 *taken);
+
+/**
+ * umbra_log_read() - read bits of the log
+ * @slot: the memslot
+ * @first: first page, a multiple of 64
+ * @nr: how many pages
+ * @bits: out: one bit for each page
+ */
+void umbra_log_read(const struct umbra_memslot *slot, u64 first, u64 nr,
+		    u64 *bits);
+
+/**
+ * umbra_log_give_back() - put bits back that were taken in vain
+ * @slot: the memslot
+ * @first: first page, a multiple of 64
+ * @nr: how many pages
+ * @bits: from umbra_log_take()
+ */
+void umbra_log_give_back(const struct umbra_memslot *slot, u64 first, u64 nr,
+			 const u64 *bits);
+
+#endif /* UMBRA_DIRTY_LOG_H */

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The retry protocol, and taking translations away.
+ */
+#include <linux/sched.h>
+#include <linux/swap.h>
+
+#include "dirty_log.h"
+#include "invalidate.h"
+
+static bool overlap(const struct umbra_range *r, gfn_t start, gfn_t end)
+{
+	return r->start < end && start < r->end;
+}
+
+void umbra_inv_begin(struct umbra_vm *vm, gfn_t start, gfn_t end)
+{
+	struct umbra_invalidation *inv = &vm->inv;
+
+	write_lock(&vm->mmu_lock);
+	if (!inv->in_progress) {
+		WRITE_ONCE(inv->range.start, start);
+		WRITE_ONCE(inv->range.end, end);
+	} else {
+		/*
+		 * Never narrowed while any is in progress: what ended cannot
+		 * be told from what has not (U2).
+		 */
+		WRITE_ONCE(inv->range.start, min(inv->range.start, start));
+		WRITE_ONCE(inv->range.end, max(inv->range.end, end));
+	}
+	WRITE_ONCE(inv->in_progress, inv->in_progress + 1);
+	write_unlock(&vm->mmu_lock);
+}
+
+void umbra_inv_end(struct umbra_vm *vm, gfn_t start, gfn_t end)
+{
+	struct umbra_invalidation *inv = &vm->inv;
+
+	write_lock(&vm->mmu_lock);
+	inv->history[inv->seq % UMBRA_INV_HISTORY] =
+		(struct umbra_range){ start, end };
+	/*
+	 * What the primary MMU has written is visible to whoever reads the new
+	 * number. Pairs with umbra_inv_sample().
+	 */
+	smp_store_release(&inv->seq, inv->seq + 1);
+	/*
+	 * The new number is visible to whoever sees that this one is no longer
+	 * in progress. Pairs with umbra_inv_pending().
+	 */
+	smp_store_release(&inv->in_progress, inv->in_progress - 1);
+	write_unlock(&vm->mmu_lock);
+
+	if (wq_has_sleeper(&inv->wq))
+		wake_up_all(&inv->wq);
+}
+
+gfn_t umbra_inv_clip(struct umbra_vm *vm, gfn_t start, gfn_t end)
+{
+	struct umbra_invalidation *inv = &vm->inv;
+	struct umbra_range range;
+
+	/* Pairs with the second release in umbra_inv_end(). */
+	if (!smp_load_acquire(&inv->in_progress))
+		return end;
+	range.start = READ_ONCE(inv->range.start);
+	range.end = READ_ONCE(inv->range.end);
+	return overlap(&range, start, end) ? max(start, range.start) : end;
+}
+
+bool umbra_inv_retry(struct umbra_vm *vm, u64 seq, gfn_t start, gfn_t end)
+{
+	struct umbra_invalidation *inv = &vm->inv;
+
+	lockdep_assert_held(&vm->mmu_lock);
+
+	if (inv->in_progress && overlap(&inv->range, start, end))
+		return true;
+	if (inv->seq - seq > UMBRA_INV_HISTORY)
+		return true;
+	for (; seq != inv->seq; seq++)
+		if (overlap(&inv->history[seq % UMBRA_INV_HISTORY], start, end))
+			return true;
+	return false;
+}
+
+int umbra_inv_wait(struct umbra_vm *vm, gfn_t gfn)
+{
+	return wait_event_interruptible(vm->inv.wq,
+			umbra_inv_clip(vm, gfn, gfn + 1) > gfn) ? -EINTR : 0;
+}
+
+/* ------------------------------------------------------- taking things away */
+
+struct zap {
+	struct umbra_vm *vm;
+	const struct umbra_memslot *slot;
+	bool may_yield;
+};
+
+/*
+ * A leaf was removed or lost rights. What was accessed and written through it
+ * belongs to the page (U11), and the page is still there (zap_lock, U15).
+ *
+ * The dirty flag alone is enough: a page of a file is not writable in the
+ * primary MMU, and so not here, unless the file system knows it to be dirty.
+ */
+static void leaf_changed(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
+			 umbra_leaf_t new)
+{
+	const struct zap *zap = ctx;
+	struct page *page = pfn_to_page(umbra_leaf_pfn(old));
+	umbra_leaf_t gone = old & ~new;
+
+	if (gone & UMBRA_PTE_DIRTY && !PageReserved(page)) {
+		SetPageDirty(page);
+		if (zap->slot && zap->slot->dirty_bitmap)
+			umbra_log_mark(zap->slot, gfn, 1);
+	}
+	if (!new) {
+		if (old & UMBRA_PTE_YOUNG && !PageReserved(page))
+			folio_mark_accessed(page_folio(page));
+		umbra_stat_inc(zap->vm, unmapped);
+	} else {
+		umbra_stat_inc(zap->vm, protected);
+	}
+}
+
+static bool should_yield(void *ctx)
+{
+	const struct zap *zap = ctx;
+	struct umbra_vm *vm = zap->vm;
+
+	return zap->may_yield &&
+	       (need_resched() || spin_needbreak(&vm->zap_lock) ||
+		umbra_hold_armed(&vm->hold, UMBRA_POINT_ZAP_YIELD));
+}
+
+static const struct umbra_leaf_ops zap_ops = {
+	.leaf	= leaf_changed,
+	.stop	= should_yield,
+};
+
+void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
+	       gfn_t start, gfn_t end, bool may_yield)
+{
+	struct zap zap = { .vm = vm, .slot = slot, .may_yield = may_yield };
+	struct umbra_gather gather;
+	gfn_t next = start;
+	bool done;
+
+	umbra_gather_init(&gather);
+	do {
+		spin_lock(&vm->zap_lock);
+		done = umbra_pgtable_unmap(&vm->pgt, start, end, &next, &gather,
+					   &zap_ops, &zap);
+		umbra_hold(&vm->hold, UMBRA_POINT_ZAP_UNFLUSHED, false);
+		/*
+		 * Before anybody else can have zap_lock, and find nothing in
+		 * the table (U12).
+		 */
+		umbra_flush(vm, &gather);
+		spin_unlock(&vm->zap_lock);
+		if (!done) {
+			umbra_hold(&vm->hold, UMBRA_POINT_ZAP_YIELD, true);
+			cond_resched();
+		}
+	} while (!done);
+}
+
+void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
+		   gfn_t start, gfn_t end, umbra_leaf_t attrs,
+		   struct umbra_gather *gather)
+{
+	struct zap zap = { .vm = vm, .slot = slot };
+
+	lockdep_assert_held(&vm->zap_lock);
+	umbra_pgtable_clear(&vm->pgt, start, end, attrs, gather, &zap_ops,
+			    &zap);
+}
+
+void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)
+{
+	struct umbra_memslots *slots;
+	struct umbra_memslot *slot;
+	int idx;
+
+	umbra_inv_begin(vm, start, end);
+	idx = srcu_read_lock(&vm->srcu);
+	slots = umbra_vm_slots(vm);
+	for (slot = umbra_memslots_first(slots, start, end); slot;
+	     slot = umbra_memslots_next(slots, slot, end))
+		umbra_zap(vm, slot, max(start, slot->base_gfn),
+			  min(end, umbra_memslot_end(slot)), true);
+	srcu_read_unlock(&vm->srcu, idx);
+	umbra_inv_end(vm, start, end);
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Creating, deleting, moving and changing memslots while they are in use.
+ *
+ * Every change goes through replace(): edit the inactive set, publish it, wait
+ * for those who read the other one, repeat the edit there. A memslot that is
+ * deleted or moved is first replaced by an invalid one, which faults wait for
+ * but notifiers still find, so that nothing can be installed once its entries
+ * are gone and no invalidation is missed before (U8).
+ */
+#include <linux/slab.h>
+
+#include "dirty_log.h"
+#include "invalidate.h"
+#include "memslot_update.h"
+#include "notifier.h"
+
+/* The set that nobody reads. */
+static struct umbra_memslots *inactive(struct umbra_vm *vm)
+{
+	return &vm->slotset[!umbra_vm_slots(vm)->index];
+}
+
+static void replace(struct umbra_vm *vm, struct umbra_memslot *old,
+		    struct umbra_memslot *new)
+{
+	struct umbra_memslots *slots = inactive(vm);
+
+	umbra_memslots_replace(slots, old, new);
+	umbra_publish_slots(vm, slots);
+	umbra_memslots_replace(inactive(vm), old, new);
+}
+
+/* @old is in no set any more; its log may live on in @heir. */
+static void retire(struct umbra_memslot *old, const struct umbra_memslot *heir)
+{
+	if (heir && heir->dirty_bitmap == old->dirty_bitmap)
+		old->dirty_bitmap = NULL;
+	umbra_memslot_free(old);
+}
+
+static struct umbra_memslot *copy(const struct umbra_memslot *slot)
+{
+	return kmemdup(slot, sizeof(*slot), GFP_KERNEL_ACCOUNT);
+}
+
+static bool fits(struct umbra_vm *vm, gfn_t base, u64 nr_pages,
+		 const struct umbra_memslot *except)
+{
+	struct umbra_memslots *slots = umbra_vm_slots(vm);
+	struct umbra_memslot *slot;
+	gfn_t end = base + nr_pages;
+
+	for (slot = umbra_memslots_first(slots, base, end); slot;
+	     slot = umbra_memslots_next(slots, slot, end))
+		if (slot != except)
+			return false;
+	return true;
+}
+
+/* Give @slot a log if its flags want one; it has none, or that of another. */
+static int give_log(struct umbra_memslot *slot)
+{
+	if (!(slot->flags & UMBRA_MEM_LOG_DIRTY)) {
+		slot->dirty_bitmap = NULL;
+	} else if (!slot->dirty_bitmap) {
+		slot->dirty_bitmap = umbra_log_alloc(slot->nr_pages);
+		if (!slot->dirty_bitmap)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
+{
+	struct umbra_memslot *slot;
+	int ret;
+
+	if (!fits(vm, PHYS_PFN(cmd->gpa), PHYS_PFN(cmd->length), NULL))
+		return -EEXIST;
+
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	if (!slot)
+		return -ENOMEM;
+	slot->id = cmd->slot;
+	slot->flags = cmd->flags;
+	slot->base_gfn = PHYS_PFN(cmd->gpa);
+	slot->nr_pages = PHYS_PFN(cmd->length);
+	slot->hva = cmd->hva;
+	ret = give_log(slot);
+	if (ret)
+		goto free_slot;
+	ret = xa_err(xa_store(&vm->slot_by_id, slot->id, slot,
+			      GFP_KERNEL_ACCOUNT));
+	if (ret)
+		goto free_slot;
+
+	replace(vm, NULL, slot);
+	vm->nr_slots++;
+	return 0;
+
+free_slot:
+	umbra_memslot_free(slot);
+	return ret;
+}
+
+/*
+ * Replace @old by an invalid copy and take its entries out. Cannot fail: the
+ * caller brings the copy.
+ */
+static void invalidate(struct umbra_vm *vm, struct umbra_memslot *old,
+		       struct umbra_memslot *invalid)
+{
+	invalid->flags |= UMBRA_MEM_INVALID;
+	replace(vm, old, invalid);
+	umbra_unmap(vm, old->base_gfn, umbra_memslot_end(old));
+	retire(old, invalid);
+}
+
+static int delete(struct umbra_vm *vm, struct umbra_memslot *old)
+{
+	struct umbra_memslot *invalid = copy(old);
+
+	if (!invalid)
+		return -ENOMEM;
+	invalidate(vm, old, invalid);
+	replace(vm, invalid, NULL);
+	xa_erase(&vm->slot_by_id, invalid->id);
+	vm->nr_slots--;
+	retire(invalid, NULL);
+	return 0;
+}
+
+/*
+ * The log of @new has begun, or finds writes in another way than the one of
+ * @old did. What was written so far gets into the log of @old, if it had one.
+ */
+static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
+		      const struct umbra_memslot *new)
+{
+	umbra_leaf_t attrs = UMBRA_PTE_DIRTY;
+	struct umbra_gather gather;
+
+	if (umbra_log_by_protection(new))
+		attrs |= UMBRA_PTE_WRITE;
+
+	umbra_gather_init(&gather);
+	spin_lock(&vm->zap_lock);
+	umbra_protect(vm, old, new->base_gfn, umbra_memslot_end(new), attrs,
+		      &gather);
+	umbra_flush(vm, &gather);
+	spin_unlock(&vm->zap_lock);
+}
+
+static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
+			u32 flags)
+{
+	struct umbra_memslot *new;
+
+	if (flags == old->flags)
+		return 0;
+	new = copy(old);
+	if (!new)
+		return -ENOMEM;
+	new->flags = flags;
+	if (give_log(new)) {
+		kfree(new);
+		return -ENOMEM;
+	}
+
+	replace(vm, old, new);
+	xa_store(&vm->slot_by_id, new->id, new, GFP_KERNEL_ACCOUNT);
+	if (new->dirty_bitmap)
+		start_log(vm, old, new);
+	retire(old, new);
+	return 0;
+}
+
+static int move(struct umbra_vm *vm, struct umbra_memslot *old,
+		const struct umbra_set_memslot *cmd)
+{
+	struct umbra_memslot *new, *invalid;
+
+	if (!fits(vm, PHYS_PFN(cmd->gpa), old->nr_pages, old))
+		return -EEXIST;
+	new = copy(old);
+	invalid = copy(old);
+	if (!new || !invalid)
+		goto no_memory;
+	new->flags = cmd->flags;
+	new->base_gfn = PHYS_PFN(cmd->gpa);
+	new->dirty_bitmap = NULL;
+	if (give_log(new))
+		goto no_memory;
+
+	invalidate(vm, old, invalid);
+	replace(vm, invalid, new);
+	xa_store(&vm->slot_by_id, new->id, new, GFP_KERNEL_ACCOUNT);
+	retire(invalid, new);
+	return 0;
+
+no_memory:
+	kfree(invalid);
+	kfree(new);
+	return -ENOMEM;
+}
+
+/* May the memslot be as @cmd says, regardless of the others? */
+static bool valid(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
+{
+	u64 limit = vm->gfn_limit << PAGE_SHIFT;
+	u64 size = cmd->length;
+
+	return PAGE_ALIGNED(cmd->gpa) && PAGE_ALIGNED(size) &&
+	       PAGE_ALIGNED(cmd->hva) &&
+	       PHYS_PFN(size) <= UMBRA_MAX_SLOT_PAGES &&
+	       size <= limit && cmd->gpa <= limit - size &&
+	       size <= vm->mm->task_size &&
+	       cmd->hva <= vm->mm->task_size - size;
+}
+
+static int update(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
+{
+	struct umbra_memslot *old = xa_load(&vm->slot_by_id, cmd->slot);
+
+	if (!cmd->length)
+		return old ? delete(vm, old) : -ENOENT;
+	if (!valid(vm, cmd))
+		return -EINVAL;
+	if (!old)
+		return create(vm, cmd);
+	if (PHYS_PFN(cmd->length) != old->nr_pages || cmd->hva != old->hva ||
+	    (cmd->flags ^ old->flags) & UMBRA_MEM_READONLY)
+		return -EINVAL;
+	if (PHYS_PFN(cmd->gpa) == old->base_gfn)
+		return change_flags(vm, old, cmd->flags);
+	return move(vm, old, cmd);
+}
+
+int umbra_set_memslot(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
+{
+	int ret;
+
+	if (cmd->slot >= UMBRA_MAX_SLOTS ||
+	    (cmd->flags & UMBRA_MEM_LOG_D_BITS &&
+	     !(cmd->flags & UMBRA_MEM_LOG_DIRTY)))
+		return -EINVAL;
+	if (mutex_lock_interruptible(&vm->slots_lock))
+		return -EINTR;
+	ret = update(vm, cmd);
+	mutex_unlock(&vm->slots_lock);
+	return ret;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Creating, deleting, moving and changing memslots while they are in use.
+ */
+#ifndef UMBRA_MEMSLOT_UPDATE_H
+#define UMBRA_MEMSLOT_UPDATE_H
+
+#include "vm.h"
+
+#define UMBRA_MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
+			 UMBRA_MEM_LOG_D_BITS)
+
+/**
+ * umbra_set_memslot() - what &UMBRA_SET_MEMSLOT does
+ * @vm: the VM
+ * @cmd: the request; @size and @flags known, pads zero
+ *
+ * Sleeps until all who may use the memslot as it was are done with it.
+ *
+ * Return: 0, -EINVAL, -ENOENT, -EEXIST, -ENOMEM, -EINTR.
+ */
+int umbra_set_memslot(struct umbra_vm *vm, const struct umbra_set_memslot *cmd);
+
+#endif /* UMBRA_MEMSLOT_UPDATE_H */

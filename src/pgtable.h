@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shadow table: one walker, and what is done with it.
+ *
+ * Entries change by atomic exchange only, so that a bit set meanwhile by a
+ * translating agent is never lost (U11). Installing needs what the caller's
+ * protocol gives (no invalidation of the range in progress, U1); everything
+ * else may run beside everything else. All functions walk inside an RCU
+ * read-side critical section of their own.
+ */
+#ifndef UMBRA_PGTABLE_H
+#define UMBRA_PGTABLE_H
+
+#include "fmt.h"
+#include "memcache.h"
+
+struct umbra_gather;
+
+/**
+ * struct umbra_pgtable - a shadow table
+ * @fmt: its format
+ * @ops: where its table pages come from
+ * @root: the table of level @fmt->levels - 1
+ * @nr_tables: table pages, the root included
+ * @nr_leaves: leaves
+ */
+struct umbra_pgtable {
+	const struct umbra_fmt *fmt;
+	const struct umbra_table_ops *ops;
+	u64 *root;
+	atomic_long_t nr_tables;
+	atomic_long_t nr_leaves;
+};
+
+/**
+ * struct umbra_leaf_ops - what a caller does about the leaves of a walk
+ * @leaf: called for each leaf that was found, or that changed from @old to
+ *	@new (0: removed). The one place that sees every change but the setting
+ *	of A and D by a translation. Must not sleep
+ * @stop: called between tables; true ends the walk there. May be NULL
+ */
+struct umbra_leaf_ops {
+	void (*leaf)(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
+		     umbra_leaf_t new);
+	bool (*stop)(void *ctx);
+};
+
+/**
+ * umbra_pgtable_init() - make an empty table
+ * @pgt: the table
+ * @fmt: its format
+ * @ops: where table pages come from
+ *
+ * May sleep. Return: 0 or -ENOMEM.
+ */
+int umbra_pgtable_init(struct umbra_pgtable *pgt, const struct umbra_fmt *fmt,
+		       const struct umbra_table_ops *ops);
+
+/**
+ * umbra_pgtable_destroy() - free the table
+ * @pgt: the table; nobody else may use it any more
+ */
+void umbra_pgtable_destroy(struct umbra_pgtable *pgt);
+
+/**
+ * umbra_pgtable_map() - install leaves, or widen the rights of present ones
+ * @pgt: the table
+ * @gfn: the first page
+ * @leaves: what to install at @gfn, @gfn + 1, ...
+ * @nr: how many; all in one table of level 0
+ * @mc: topped up
+ *
+ * A leaf that is there keeps its A and D bits and its rights and gains those
+ * of the new one. The caller excludes invalidations of the range.
+ *
+ * Return: the number of leaves that were installed or changed, or -EEXIST if
+ * a leaf for another page was there: someone missed an invalidation.
+ */
+int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn,
+		      const umbra_leaf_t *leaves, unsigned int nr,
+		      struct umbra_memcache *mc);
+
+/**
+ * umbra_pgtable_unmap() - remove all leaves of a range
+ * @pgt: the table
+ * @start: first page of the range
+ * @end: first page after it
+ * @next: where to begin, at first @start; where to go on if stopped
+ * @gather: takes what must be flushed, and the tables that became empty
+ * @ops: told about each leaf
+ * @ctx: for @ops
+ *
+ * Tables that lie wholly in the range are taken out as well. The caller keeps
+ * everybody from installing in [@start, @end) until all of it is done.
+ *
+ * Return: true if the range is done, false if @ops->stop ended it at @next.
+ */
+bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
+			 gfn_t *next, struct umbra_gather *gather,
+			 const struct umbra_leaf_ops *ops, void *ctx);
+
+/**
+ * umbra_pgtable_clear() - clear attributes of all leaves of a range
+ * @pgt: the table
+ * @start: first page of the range
+ * @end: first page after it
+ * @attrs: any of UMBRA_PTE_WRITE, UMBRA_PTE_YOUNG, UMBRA_PTE_DIRTY
+ * @gather: takes what must be flushed
+ * @ops: told about each leaf that had one of @attrs; @ops->stop is not used
+ * @ctx: for @ops
+ */
+void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
+			 umbra_leaf_t attrs, struct umbra_gather *gather,
+			 const struct umbra_leaf_ops *ops, void *ctx);
+
+/**
+ * umbra_pgtable_for_each_leaf() - show the leaves of a range
+ * @pgt: the table
+ * @next: in: first page of the range; out: where to go on if stopped
+ * @end: first page after the range
+ * @ops: told about each leaf, with @old and @new alike
+ * @ctx: for @ops
+ *
+ * Return: true if the range is done, false if @ops->stop ended it at @next.
+ */
+bool umbra_pgtable_for_each_leaf(struct umbra_pgtable *pgt, gfn_t *next,
+				 gfn_t end, const struct umbra_leaf_ops *ops,
+				 void *ctx);
+
+/**
+ * umbra_pgtable_translate() - walk as the hardware does for an access
+ * @pgt: the table
+ * @gfn: the page
+ * @access: UMBRA_PTE_READ, UMBRA_PTE_WRITE or UMBRA_PTE_EXEC
+ * @leaf: out: the leaf after the walk
+ *
+ * Sets the accessed bit, and for a write the dirty bit, of the leaf.
+ *
+ * Return: 0; -ENOENT if nothing is mapped; -EACCES if the leaf does not allow
+ * @access. Only 0 has a side effect.
+ */
+int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
+			    umbra_leaf_t *leaf);
+
+/**
+ * umbra_pgtable_lookup() - read the entry of a page
+ * @pgt: the table
+ * @gfn: the page
+ * @level: out: the level of the entry, leaf or absent
+ *
+ * Return: the leaf, or 0.
+ */
+umbra_leaf_t umbra_pgtable_lookup(struct umbra_pgtable *pgt, gfn_t gfn,
+				  int *level);
+
+#endif /* UMBRA_PGTABLE_H */

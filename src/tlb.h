@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The emulated TLB of a vCPU, and gathering what must be flushed from TLBs.
+ *
+ * Without a TLB a missing flush could not be seen. This one is set-associative
+ * and keeps a translation until it is replaced or flushed, as hardware may.
+ */
+#ifndef UMBRA_TLB_H
+#define UMBRA_TLB_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+#include "memcache.h"
+#include "types.h"
+
+#define UMBRA_TLB_SETS	64
+#define UMBRA_TLB_WAYS	4
+
+/**
+ * struct umbra_tlb_entry - one translation
+ * @gfn: the page that it maps
+ * @leaf: as read from the table; 0: unused
+ */
+struct umbra_tlb_entry {
+	gfn_t gfn;
+	umbra_leaf_t leaf;
+};
+
+/**
+ * struct umbra_tlb - the TLB of one vCPU
+ * @lock: held by the vCPU from looking a translation up until it has finished
+ *	touching the memory, and by a flush: a flush that has had the lock has
+ *	waited for every use of what it drops. A spinlock, since invalidations
+ *	flush where they may not sleep. Guards all fields.
+ * @entry: the translations; a gfn modulo the number of sets is its set
+ * @victim: next way to replace, for each set
+ */
+struct umbra_tlb {
+	spinlock_t lock;
+	struct umbra_tlb_entry entry[UMBRA_TLB_SETS][UMBRA_TLB_WAYS];
+	u8 victim[UMBRA_TLB_SETS];
+};
+
+/** umbra_tlb_init() - make @tlb empty */
+void umbra_tlb_init(struct umbra_tlb *tlb);
+
+/**
+ * umbra_tlb_lookup() - find a translation good enough for an access
+ * @tlb: the TLB; @tlb->lock is held
+ * @gfn: the page
+ * @access: UMBRA_PTE_READ or UMBRA_PTE_WRITE. A write hits only what is dirty
+ *	already: hardware walks the table to set the dirty bit
+ *
+ * Return: the leaf, or 0.
+ */
+umbra_leaf_t umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access);
+
+/**
+ * umbra_tlb_fill() - remember a translation just read from the table
+ * @tlb: the TLB; @tlb->lock has been held since before the table was read
+ * @gfn: the page
+ * @leaf: its leaf
+ *
+ * Replaces what is there for the same page.
+ */
+void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, umbra_leaf_t leaf);
+
+/**
+ * umbra_tlb_flush() - drop all translations that touch a range
+ * @tlb: the TLB
+ * @start: first page of the range
+ * @end: first page after it
+ *
+ * Takes @tlb->lock. When it returns no access through an old translation is
+ * under way.
+ */
+void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end);
+
+/**
+ * struct umbra_gather - what a change of the table still owes
+ * @start: first page to flush
+ * @end: first page after; the range is empty if nothing has to be flushed
+ * @tables: table pages taken out, to be freed after the flush and a grace
+ *	period of RCU
+ */
+struct umbra_gather {
+	gfn_t start;
+	gfn_t end;
+	struct list_head tables;
+};
+
+static inline void umbra_gather_init(struct umbra_gather *g)
+{
+	g->start = ~0ULL;
+	g->end = 0;
+	INIT_LIST_HEAD(&g->tables);
+}
+
+static inline void umbra_gather_range(struct umbra_gather *g, gfn_t start,
+				      gfn_t end)
+{
+	g->start = min(g->start, start);
+	g->end = max(g->end, end);
+}
+
+/** umbra_gather_table() - have @table freed; readers may still walk it */
+void umbra_gather_table(struct umbra_gather *g, void *table);
+
+/**
+ * umbra_gather_free() - free the gathered tables after a grace period
+ * @g: the gather, flushed; empty afterwards
+ * @ops: where the tables came from; @ops->free is called from RCU, so a module
+ *	waits with rcu_barrier() before it goes
+ */
+void umbra_gather_free(struct umbra_gather *g,
+		       const struct umbra_table_ops *ops);
+
+#endif /* UMBRA_TLB_H */

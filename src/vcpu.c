@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A vCPU: an agent that translates. And the one flush that reaches all TLBs.
+ */
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "vcpu.h"
+
+static_assert(UMBRA_BATCH * sizeof(umbra_leaf_t) <= PAGE_SIZE);
+
+static void vcpu_free(struct umbra_vcpu *vcpu)
+{
+	umbra_memcache_destroy(&vcpu->mc);
+	free_page((unsigned long)vcpu->bounce);
+	free_page((unsigned long)vcpu->batch);
+	kfree(vcpu);
+}
+
+static struct umbra_vcpu *vcpu_alloc(void)
+{
+	struct umbra_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+
+	if (!vcpu)
+		return NULL;
+	mutex_init(&vcpu->lock);
+	umbra_memcache_init(&vcpu->mc, &umbra_table_ops);
+	umbra_tlb_init(&vcpu->tlb);
+	vcpu->batch = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	vcpu->bounce = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->batch || !vcpu->bounce) {
+		vcpu_free(vcpu);
+		return NULL;
+	}
+	return vcpu;
+}
+
+struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm)
+{
+	struct umbra_vcpu *vcpu = vcpu_alloc();
+
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+
+	mutex_lock(&vm->vcpus_lock);
+	if (vm->nr_vcpus == UMBRA_MAX_VCPUS) {
+		mutex_unlock(&vm->vcpus_lock);
+		vcpu_free(vcpu);
+		return ERR_PTR(-ENOSPC);
+	}
+	vm->nr_vcpus++;
+	umbra_vm_get(vm);
+	vcpu->vm = vm;
+	list_add_rcu(&vcpu->node, &vm->vcpus);
+	mutex_unlock(&vm->vcpus_lock);
+
+	/*
+	 * On the list before the first walk of the table, so that whoever
+	 * changes the table sees the vCPU or the vCPU sees the change. Pairs
+	 * with the barrier in umbra_flush().
+	 */
+	smp_mb();
+	return vcpu;
+}
+
+void umbra_vcpu_destroy(struct umbra_vcpu *vcpu)
+{
+	struct umbra_vm *vm = vcpu->vm;
+
+	mutex_lock(&vm->vcpus_lock);
+	list_del_rcu(&vcpu->node);
+	vm->nr_vcpus--;
+	mutex_unlock(&vm->vcpus_lock);
+
+	synchronize_rcu();	/* umbra_flush() may be at its TLB */
+	vcpu_free(vcpu);
+	umbra_vm_put(vm);
+}
+
+void umbra_flush(struct umbra_vm *vm, struct umbra_gather *gather)
+{
+	struct umbra_vcpu *vcpu;
+
+	if (gather->start < gather->end) {
+		smp_mb();	/* pairs with umbra_vcpu_create() */
+		rcu_read_lock();
+		list_for_each_entry_rcu(vcpu, &vm->vcpus, node)
+			umbra_tlb_flush(&vcpu->tlb, gather->start,
+					gather->end);
+		rcu_read_unlock();
+		umbra_stat_inc(vm, flushes);
+	}
+	umbra_gather_free(gather, vm->pgt.ops);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A vCPU: an agent that translates. And the one flush that reaches all TLBs.
+ */
+#ifndef UMBRA_VCPU_H
+#define UMBRA_VCPU_H
+
+#include "vm.h"
+
+/* Pages that one look-up and one hold of mmu_lock deal with. */
+#define UMBRA_BATCH	512
+
+/**
+ * struct umbra_vcpu - a vCPU
+ * @vm: its VM, on which it holds a reference
+ * @node: in @vm->vcpus
+ * @lock: serialises operations; guards @mc, @batch and @bounce
+ * @mc: table pages for the next fault
+ * @batch: UMBRA_BATCH leaves that a fault has looked up
+ * @bounce: a page through which bulk accesses are copied
+ * @tlb: its TLB, with a lock of its own
+ */
+struct umbra_vcpu {
+	struct umbra_vm *vm;
+	struct list_head node;
+	struct mutex lock;
+	struct umbra_memcache mc;
+	umbra_leaf_t *batch;
+	void *bounce;
+	struct umbra_tlb tlb;
+};
+
+/**
+ * umbra_vcpu_create() - make a vCPU
+ * @vm: its VM
+ *
+ * May sleep. Return: the vCPU, or an ERR_PTR: -ENOMEM, -ENOSPC.
+ */
+struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm);
+
+/**
+ * umbra_vcpu_destroy() - the opposite
+ * @vcpu: the vCPU; nobody operates on it
+ *
+ * May sleep, and may destroy the VM.
+ */
+void umbra_vcpu_destroy(struct umbra_vcpu *vcpu);
+
+/**
+ * umbra_flush() - settle what a change of the table owes
+ * @vm: the VM
+ * @gather: from the change; empty afterwards
+ *
+ * When it returns no vCPU uses a translation of the range from before the
+ * change, and the tables are on their way to be freed. Does not sleep.
+ */
+void umbra_flush(struct umbra_vm *vm, struct umbra_gather *gather);
+
+#endif /* UMBRA_VCPU_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The oracle: do the shadow table and the primary MMU agree?
+ *
+ * While mmu_lock is held for reading no invalidation can begin. So the primary
+ * MMU can neither drop a page nor take a right away that a leaf relies on
+ * unless that has been announced before, and what is not announced can be
+ * compared at leisure.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "host_walk.h"
+#include "invalidate.h"
+#include "verify.h"
+
+struct verify {
+	struct umbra_vm *vm;
+	const struct umbra_memslots *slots;
+	struct umbra_verify *out;
+};
+
+/* Does the primary MMU map the page of @leaf, for all that @leaf allows? */
+static bool backed(struct mm_struct *mm, unsigned long hva, umbra_leaf_t leaf)
+{
+	bool write = leaf & UMBRA_PTE_WRITE;
+	umbra_leaf_t entry;
+	struct page *page;
+	bool same;
+
+	/* There is no reference on the zero page to be had. */
+	if (is_zero_pfn(umbra_leaf_pfn(leaf)))
+		return !write && umbra_host_walk(mm, hva, 1, false,
+						 &entry) == 1 &&
+		       umbra_leaf_pfn(entry) == umbra_leaf_pfn(leaf);
+
+	if (get_user_pages_fast_only(hva, 1, write ? FOLL_WRITE : 0,
+				     &page) != 1)
+		return false;
+	same = page_to_pfn(page) == umbra_leaf_pfn(leaf);
+	put_page(page);
+	return same;
+}
+
+static void verify_leaf(void *ctx, gfn_t gfn, int level, umbra_leaf_t leaf,
+			umbra_leaf_t same)
+{
+	const struct verify *v = ctx;
+	const struct umbra_memslot *slot;
+
+	v->out->leaves++;
+	slot = umbra_memslots_first(v->slots, gfn, gfn + 1);
+	if (slot && !(slot->flags & UMBRA_MEM_READONLY &&
+		      leaf & UMBRA_PTE_WRITE) &&
+	    backed(v->vm->mm, umbra_memslot_hva(slot, gfn), leaf))
+		return;
+	if (!v->out->mismatches++)
+		v->out->first_bad = gfn << PAGE_SHIFT;
+}
+
+static bool verify_stop(void *ctx)
+{
+	const struct verify *v = ctx;
+
+	return need_resched() || rwlock_needbreak(&v->vm->mmu_lock);
+}
+
+static const struct umbra_leaf_ops verify_ops = {
+	.leaf	= verify_leaf,
+	.stop	= verify_stop,
+};
+
+/* Compare up to where an invalidation is in progress, or someone waits. */
+static void verify_some(struct umbra_vm *vm, gfn_t *gfn, gfn_t end,
+			struct umbra_verify *out)
+{
+	struct verify v = { .vm = vm, .out = out };
+	int idx = srcu_read_lock(&vm->srcu);
+
+	v.slots = umbra_vm_slots(vm);
+	read_lock(&vm->mmu_lock);
+	umbra_pgtable_for_each_leaf(&vm->pgt, gfn,
+				    umbra_inv_clip(vm, *gfn, end),
+				    &verify_ops, &v);
+	read_unlock(&vm->mmu_lock);
+	srcu_read_unlock(&vm->srcu, idx);
+}
+
+int umbra_verify(struct umbra_vm *vm, gfn_t *gfn, gfn_t end,
+		 struct umbra_verify *out)
+{
+	while (*gfn < end) {
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (umbra_inv_wait(vm, *gfn))
+			return -EINTR;
+		verify_some(vm, gfn, end, out);
+	}
+	return 0;
+}
