@@ -3,7 +3,8 @@
  * Usage: demo [SEED]
  *
  * Set up the VM, run the steps, and report each one: what the process did, what
- * umbra counted meanwhile, and that all memory compared was as it must be.
+ * umbra counted meanwhile, and how many pages the vCPU and the process then read
+ * and found as they must be.
  */
 #define _GNU_SOURCE
 #include "demo.h"
@@ -24,17 +25,18 @@ static const struct step {
 	bool drawn;
 } steps[] = {
 	{ .name = "populate", .run = populate },
-	{ .name = "write in bulk", .run = write_in_bulk },
-	{ .name = "store, load, cmpxchg", .run = access_words },
-	{ .name = "fork, copy-on-write", .run = fork_and_write },
+	{ .name = "bulk writes", .run = write_in_bulk },
+	{ .name = "loads, stores", .run = access_words },
+	{ .name = "fork, COW", .run = fork_and_write },
 	{ .name = "KSM", .run = merge_pages },
 	{ .name = "MADV_DONTNEED", .run = discard_pages },
 	{ .name = "mprotect", .run = protect_pages },
 	{ .name = "swap", .run = swap_pages },
 	{ .name = "mremap", .run = move_pages },
+	{ .name = "UNMAP, FAULT", .run = populate_again },
 	{ .name = "dirty log", .run = log_dirty, .drawn = true },
 	{ .name = "aging", .run = age_pages, .drawn = true },
-	{ .name = "delete the memslots", .run = delete_slots },
+	{ .name = "delete slots", .run = delete_slots },
 };
 
 /* The counters that tell what umbra saw during a step. */
@@ -126,7 +128,7 @@ static struct umbra_get_stats get_stats(const struct demo *d)
 static void print_counters(const struct umbra_get_stats *before,
 			   const struct umbra_get_stats *after)
 {
-	const char *comma = "";
+	bool any = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
 		size_t offset = counters[i].offset;
@@ -135,10 +137,11 @@ static void print_counters(const struct umbra_get_stats *before,
 
 		if (new == old)
 			continue;
-		printf("%s%llu %s", comma, new - old, counters[i].name);
-		comma = ", ";
+		printf("%s%llu %s", any ? ", " : "", new - old,
+		       counters[i].name);
+		any = true;
 	}
-	putchar('\n');
+	puts(any ? "" : "nothing new");
 }
 
 static uint64_t run(struct demo *d, unsigned int nr, const struct step *step)
@@ -146,14 +149,13 @@ static uint64_t run(struct demo *d, unsigned int nr, const struct step *step)
 	struct umbra_get_stats before = get_stats(d), after;
 	uint64_t pages_equal = d->pages_equal, leaves;
 
-	printf("%2u  %-20s  process ", nr, step->name);
+	printf("%2u  %-14s  process ", nr, step->name);
 	fflush(stdout);
 	step->run(d);
 	after = get_stats(d);
 	leaves = verify(d);
 
-	printf("    ok %5lu pages equal  umbra   ",
-	       d->pages_equal - pages_equal);
+	printf("    ok %5lu pages  umbra   ", d->pages_equal - pages_equal);
 	print_counters(&before, &after);
 	if (step->drawn)
 		draw(&d->young, &d->dirty);

@@ -110,6 +110,7 @@ void discard_pages(struct demo *d);
 void protect_pages(struct demo *d);
 void swap_pages(struct demo *d);
 void move_pages(struct demo *d);
+void populate_again(struct demo *d);
 void log_dirty(struct demo *d);
 void age_pages(struct demo *d);
 void delete_slots(struct demo *d);

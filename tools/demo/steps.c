@@ -236,7 +236,7 @@ void discard_pages(struct demo *d)
 	renew(d, half);
 	vcpu_write(d, half);
 	check(d, anon);
-	printf("dropped %zu pages, punched a hole of %zu: zeros; the vCPU wrote %zu\n",
+	printf("dropped %zu pages, cut a hole of %zu: zeros; the vCPU wrote %zu\n",
 	       anon.pages, shared.pages, half.pages);
 }
 
@@ -335,18 +335,41 @@ void move_pages(struct demo *d)
 	       old.pages);
 }
 
-void delete_slots(struct demo *d)
+static void check_no_leaves(struct demo *d)
 {
 	struct umbra_get_stats stats;
 
+	umbra_ok(umbra_get_stats(d->vm, &stats), "GET_STATS");
+	if (stats.leaves)
+		errx(1, "%llu leaves are left", stats.leaves);
+}
+
+/*
+ * Afterwards every page is there and writable, with no copy to be made, and
+ * khugepaged stays away: only the vCPU will change translations.
+ */
+void populate_again(struct demo *d)
+{
+	umbra_ok(umbra_unmap(d->vm, 0, d->gpa_space), "UNMAP");
+	check_no_leaves(d);
+	for (int slot = 0; slot < NR_SLOTS; slot++) {
+		struct memory area = d->slots[slot];
+
+		libc_ok(madvise(area.hva, area_bytes(area), MADV_NOHUGEPAGE),
+			"MADV_NOHUGEPAGE");
+		fault_in(d, area);
+		check(d, area);
+	}
+	printf("asked for no huge pages; every leaf was dropped and made anew\n");
+}
+
+void delete_slots(struct demo *d)
+{
 	for (int slot = 0; slot < NR_SLOTS; slot++)
 		check(d, d->slots[slot]);
 	for (int slot = 0; slot < NR_SLOTS; slot++)
 		umbra_ok(umbra_delete_memslot(d->vm, slot), "SET_MEMSLOT");
-	umbra_ok(umbra_get_stats(d->vm, &stats), "GET_STATS");
-	if (stats.leaves || stats.slots)
-		errx(1, "%llu leaves and %llu memslots are left", stats.leaves,
-		     stats.slots);
+	check_no_leaves(d);
 	for (int slot = 0; slot < NR_SLOTS; slot++)
 		check_refused(d, part(d->slots[slot], 0, 16), UMBRA_OP_LOAD,
 			      ENOENT);

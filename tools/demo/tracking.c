@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The steps in which umbra tells which pages the vCPU has used and written.
+ * What it knows of a page goes with the translation: populate_again() must have
+ * made sure that nothing else changes one meanwhile.
  */
 #include "demo.h"
 
 #include <err.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 static const struct page_set none;
 
@@ -76,11 +77,8 @@ static void use(struct demo *d, const struct page_set *loaded,
 void log_dirty(struct demo *d)
 {
 	struct page_set written = set_random(), loaded = set_random(), got;
-	struct memory anon = d->slots[ANON], own = region(d->slots[SHARED], 3);
+	struct memory own = region(d->slots[SHARED], 3);
 
-	/* khugepaged replaces pages, and with them what is known of them. */
-	libc_ok(madvise(anon.hva, area_bytes(anon), MADV_NOHUGEPAGE),
-		"MADV_NOHUGEPAGE");
 	set_flags(d, ANON, UMBRA_MEM_LOG_DIRTY);
 	set_flags(d, SHARED, UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS);
 	read_dirty(d, &got);
