@@ -3,14 +3,13 @@
  * Testing and clearing young over a range of pages.
  */
 #include <linux/bitops.h>
+#include <linux/math64.h>
 
 #include "age.h"
 
 struct age {
 	struct umbra_vm *vm;
-	gfn_t start;
-	u64 granule;
-	unsigned long *bitmap;
+	const struct umbra_age_map *map;
 	bool young;
 };
 
@@ -18,12 +17,13 @@ static void age_leaf(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
 		     umbra_leaf_t new)
 {
 	struct age *age = ctx;
+	const struct umbra_age_map *map = age->map;
 
 	if (!(old & UMBRA_PTE_YOUNG))
 		return;
 	age->young = true;
-	if (age->bitmap)
-		__set_bit((gfn - age->start) / age->granule, age->bitmap);
+	if (map)
+		__set_bit(div64_u64(gfn - map->gfn, map->granule), map->bits);
 	if (!(new & UMBRA_PTE_YOUNG))
 		umbra_stat_inc(age->vm, aged);
 }
@@ -31,17 +31,14 @@ static void age_leaf(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
 static const struct umbra_leaf_ops age_ops = { .leaf = age_leaf };
 
 bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
-	       u64 granule, unsigned long *bitmap, struct umbra_gather *gather)
+	       const struct umbra_age_map *map, struct umbra_gather *gather)
 {
-	struct age age = {
-		.vm = vm, .start = start, .granule = granule, .bitmap = bitmap,
-	};
+	struct age age = { .vm = vm, .map = map };
 
 	if (flags & UMBRA_AGE_CLEAR)
 		umbra_pgtable_clear(&vm->pgt, start, end, UMBRA_PTE_YOUNG,
 				    gather, &age_ops, &age);
 	else
-		umbra_pgtable_for_each_leaf(&vm->pgt, &start, end, &age_ops,
-					    &age);
+		umbra_pgtable_visit(&vm->pgt, &start, end, &age_ops, &age);
 	return age.young;
 }

@@ -8,14 +8,24 @@
 #include "vcpu.h"
 
 /**
+ * struct umbra_age_map - where young pages are noted
+ * @gfn: the page that bit 0 begins with
+ * @granule: pages that one bit stands for
+ * @bits: set to 1 where a page of the granule was young; else left alone
+ */
+struct umbra_age_map {
+	gfn_t gfn;
+	u64 granule;
+	unsigned long *bits;
+};
+
+/**
  * umbra_age() - find the young pages of a range, and make them old if asked
  * @vm: the VM
  * @start: first page of the range
  * @end: first page after it
  * @flags: UMBRA_AGE_CLEAR or 0
- * @granule: pages that one bit of @bitmap stands for
- * @bitmap: out: bit n is set if a page in granule n of the range was young;
- *	zeroed by the caller; or NULL
+ * @map: takes what was young, or NULL
  * @gather: takes what was made old. Until the caller flushes it, a translation
  *	that is still in a TLB can be used without the page becoming young again
  *
@@ -24,6 +34,6 @@
  * Return: true if any page was young.
  */
 bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
-	       u64 granule, unsigned long *bitmap, struct umbra_gather *gather);
+	       const struct umbra_age_map *map, struct umbra_gather *gather);
 
 #endif /* UMBRA_AGE_H */

@@ -359,23 +359,35 @@ static int do_unmap(struct call *call)
 	return progress(cmd->done, ret);
 }
 
-/* Age the next granules, as many as a page has bits, through @bits. */
+/* Granules that are aged between two looks at signals: full words of bits. */
+#define AGE_BITS	SZ_4K
+/* Pages that are aged in one go. */
+#define AGE_CHUNK	(SZ_1G >> PAGE_SHIFT)
+
+/* Age the next granules through @bits. */
 static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
 		    unsigned long *bits)
 {
-	u64 granule = PHYS_PFN(cmd->granule);
 	u64 at = div64_u64(cmd->done, cmd->granule);
-	u64 left = div64_u64(cmd->length - cmd->done, cmd->granule);
-	unsigned int nr = min_t(u64, left, 8 * PAGE_SIZE);
-	gfn_t gfn = PHYS_PFN(cmd->gpa + cmd->done);
+	u64 left = div64_u64(cmd->length, cmd->granule) - at;
+	unsigned int nr = min_t(u64, left, AGE_BITS);
 	u64 __user *bitmap = u64_to_user_ptr(cmd->bitmap);
+	struct umbra_age_map map = {
+		.gfn = PHYS_PFN(cmd->gpa + cmd->done),
+		.granule = PHYS_PFN(cmd->granule),
+		.bits = bits,
+	};
+	gfn_t gfn, next, end = map.gfn + nr * map.granule;
 	struct umbra_gather gather;
 
-	bitmap_zero(bits, 8 * PAGE_SIZE);
-	umbra_gather_init(&gather);
-	umbra_age(vm, gfn, gfn + nr * granule, cmd->flags, granule, bits,
-		  &gather);
-	umbra_flush(vm, &gather);
+	bitmap_zero(bits, AGE_BITS);
+	for (gfn = map.gfn; gfn < end; gfn = next) {
+		next = min(end, gfn + AGE_CHUNK);
+		umbra_gather_init(&gather);
+		umbra_age(vm, gfn, next, cmd->flags, &map, &gather);
+		umbra_flush(vm, &gather);
+		cond_resched();
+	}
 	if (bitmap && copy_to_user(bitmap + at / 64, bits,
 				   BITS_TO_U64(nr) * sizeof(u64)))
 		return -EFAULT;
@@ -395,7 +407,7 @@ static int do_age(struct call *call)
 	    cmd->granule > SZ_1G ||
 	    !range_ok(vm, cmd->gpa, cmd->length, cmd->granule))
 		return -EINVAL;
-	bits = (unsigned long *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	bits = bitmap_alloc(AGE_BITS, GFP_KERNEL_ACCOUNT);
 	if (!bits)
 		return -ENOMEM;
 
@@ -406,9 +418,8 @@ static int do_age(struct call *call)
 			ret = -EINTR;
 		else
 			ret = age_some(vm, cmd, bits);
-		cond_resched();
 	}
-	free_page((unsigned long)bits);
+	bitmap_free(bits);
 	return progress(cmd->done, ret);
 }
 
@@ -528,6 +539,7 @@ static int do_get_stats(struct call *call)
 {
 	struct umbra_vm *vm = call->object;
 	struct umbra_get_stats *cmd = &call->arg.get_stats;
+	struct umbra_stats sum;
 
 	cmd->leaves = atomic_long_read(&vm->pgt.nr_leaves);
 	cmd->table_pages = atomic_long_read(&vm->pgt.nr_tables);
@@ -538,22 +550,21 @@ static int do_get_stats(struct call *call)
 	mutex_lock(&vm->vcpus_lock);
 	cmd->vcpus = vm->nr_vcpus;
 	mutex_unlock(&vm->vcpus_lock);
-#define SUM(field)	(cmd->field = umbra_stat_sum(vm, field))
-	SUM(faults);
-	SUM(faultins);
-	SUM(mapped);
-	SUM(retries);
-	SUM(waits);
-	SUM(invalidations);
-	SUM(invalidations_missed);
-	SUM(unmapped);
-	SUM(aged);
-	SUM(protected);
-	SUM(flushes);
-	SUM(tlb_hits);
-	SUM(tlb_misses);
-	SUM(accesses);
-#undef SUM
+	umbra_stats_sum(vm->stats, &sum);
+	cmd->faults = sum.faults;
+	cmd->faultins = sum.faultins;
+	cmd->mapped = sum.mapped;
+	cmd->retries = sum.retries;
+	cmd->waits = sum.waits;
+	cmd->invalidations = sum.invalidations;
+	cmd->invalidations_missed = sum.invalidations_missed;
+	cmd->unmapped = sum.unmapped;
+	cmd->aged = sum.aged;
+	cmd->protected = sum.protected;
+	cmd->flushes = sum.flushes;
+	cmd->tlb_hits = sum.tlb_hits;
+	cmd->tlb_misses = sum.tlb_misses;
+	cmd->accesses = sum.accesses;
 	return 0;
 }
 

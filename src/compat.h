@@ -27,4 +27,10 @@ static inline long umbra_compat_fault_in(struct mm_struct *mm,
 #endif
 }
 
+/* Huge mappings of what is not memory exist since 6.12, and are marked. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define pmd_special(pmd)	false
+#define pud_special(pud)	false
+#endif
+
 #endif /* UMBRA_COMPAT_H */

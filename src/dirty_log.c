@@ -30,9 +30,9 @@ void umbra_log_mark(const struct umbra_memslot *slot, gfn_t gfn, u64 nr)
 }
 
 /* The word of the log that holds the bits from @first + @i on. */
-static unsigned long *word(const struct umbra_memslot *slot, u64 first, u64 i)
+static atomic_long_t *word(const struct umbra_memslot *slot, u64 first, u64 i)
 {
-	return slot->dirty_bitmap + BIT_WORD(first + i);
+	return (atomic_long_t *)(slot->dirty_bitmap + BIT_WORD(first + i));
 }
 
 /* The bits of that word that lie in [0, @nr). */
@@ -48,9 +48,9 @@ void umbra_log_take(const struct umbra_memslot *slot, u64 first, u64 nr,
 
 	for (i = 0; i < nr; i += 64) {
 		u64 bits = mask ? mask[i / 64] & valid(nr, i) : valid(nr, i);
+		atomic_long_t *log = word(slot, first, i);
 
-		taken[i / 64] = atomic_long_fetch_andnot(bits,
-				(atomic_long_t *)word(slot, first, i)) & bits;
+		taken[i / 64] = atomic_long_fetch_andnot(bits, log) & bits;
 	}
 }
 
@@ -60,7 +60,8 @@ void umbra_log_read(const struct umbra_memslot *slot, u64 first, u64 nr,
 	u64 i;
 
 	for (i = 0; i < nr; i += 64)
-		bits[i / 64] = READ_ONCE(*word(slot, first, i)) & valid(nr, i);
+		bits[i / 64] = atomic_long_read(word(slot, first, i)) &
+			       valid(nr, i);
 }
 
 void umbra_log_give_back(const struct umbra_memslot *slot, u64 first, u64 nr,
@@ -69,6 +70,5 @@ void umbra_log_give_back(const struct umbra_memslot *slot, u64 first, u64 nr,
 	u64 i;
 
 	for (i = 0; i < nr; i += 64)
-		atomic_long_or(bits[i / 64],
-			       (atomic_long_t *)word(slot, first, i));
+		atomic_long_or(bits[i / 64], word(slot, first, i));
 }

@@ -40,7 +40,7 @@ void umbra_log_mark(const struct umbra_memslot *slot, gfn_t gfn, u64 nr);
  * @first: first page, counted from the memslot's first; a multiple of 64
  * @nr: how many pages
  * @mask: take only these bits, or all if NULL
- * @taken: out: one bit for each page
+ * @taken: out: one bit for each page; may be @mask
  */
 void umbra_log_take(const struct umbra_memslot *slot, u64 first, u64 nr,
 		    const u64 *mask, u64 *taken);

@@ -56,9 +56,9 @@ struct umbra_fmt {
 extern const struct umbra_fmt umbra_fmt_x86_npt;
 
 /* Bit number n - 1 of an index into leaf_bits[] is bit number n of a leaf. */
-static_assert(UMBRA_PTE_READ == BIT(0) && UMBRA_PTE_WRITE == BIT(1) &&
-	      UMBRA_PTE_EXEC == BIT(2) && UMBRA_PTE_YOUNG == BIT(3) &&
-	      UMBRA_PTE_DIRTY == BIT(4));
+static_assert(UMBRA_PTE_READ == 1 && UMBRA_PTE_WRITE == 2 &&
+	      UMBRA_PTE_EXEC == 4 && UMBRA_PTE_YOUNG == 8 &&
+	      UMBRA_PTE_DIRTY == 16);
 
 /* The pages that one entry of @level spans. */
 static inline gfn_t umbra_fmt_span(const struct umbra_fmt *fmt, int level)

@@ -14,14 +14,14 @@ void umbra_hold_init(struct umbra_hold *hold)
 	init_waitqueue_head(&hold->wq);
 }
 
-static bool released(struct umbra_hold *hold, unsigned int point, u32 epoch)
+static bool released(const struct umbra_hold_point *p, u32 epoch)
 {
-	return READ_ONCE(hold->point[point].epoch) != epoch;
+	return READ_ONCE(p->epoch) != epoch;
 }
 
 void umbra_hold(struct umbra_hold *hold, unsigned int point, bool may_sleep)
 {
-	typeof(&hold->point[0]) p = &hold->point[point];
+	struct umbra_hold_point *p = &hold->point[point];
 	u32 action = UMBRA_TEST_DISARM, epoch;
 	u64 usecs;
 
@@ -46,11 +46,11 @@ void umbra_hold(struct umbra_hold *hold, unsigned int point, bool may_sleep)
 		return;
 	case UMBRA_TEST_HOLD:
 		wake_up_all(&hold->wq);
-		wait_event_killable(hold->wq, released(hold, point, epoch));
+		wait_event_killable(hold->wq, released(p, epoch));
 		break;
 	case UMBRA_TEST_HOLD_KILL:
 		wake_up_all(&hold->wq);
-		wait_event(hold->wq, released(hold, point, epoch));
+		wait_event(hold->wq, released(p, epoch));
 		break;
 	}
 	spin_lock(&hold->lock);
@@ -65,7 +65,7 @@ bool umbra_hold_armed(struct umbra_hold *hold, unsigned int point)
 
 static void arm(struct umbra_hold *hold, const struct umbra_test *cmd)
 {
-	typeof(&hold->point[0]) p = &hold->point[cmd->point];
+	struct umbra_hold_point *p = &hold->point[cmd->point];
 
 	spin_lock(&hold->lock);
 	p->action = cmd->op;
@@ -76,10 +76,15 @@ static void arm(struct umbra_hold *hold, const struct umbra_test *cmd)
 	wake_up_all(&hold->wq);
 }
 
+static bool enough(const struct umbra_hold_point *p, u32 count)
+{
+	return READ_ONCE(p->held) >= count;
+}
+
 int umbra_hold_ctl(struct umbra_hold *hold, struct umbra_test *cmd)
 {
-	typeof(&hold->point[0]) p;
-	long left = 1;
+	struct umbra_hold_point *p;
+	long timeout, left = 1;
 
 	if (cmd->point >= UMBRA_NR_POINTS)
 		return -EINVAL;
@@ -96,9 +101,10 @@ int umbra_hold_ctl(struct umbra_hold *hold, struct umbra_test *cmd)
 		arm(hold, cmd);
 		break;
 	case UMBRA_TEST_WAIT:
+		timeout = usecs_to_jiffies(min(cmd->usecs, 60ULL * USEC_PER_SEC));
 		left = wait_event_interruptible_timeout(hold->wq,
-				READ_ONCE(p->held) >= cmd->count,
-				usecs_to_jiffies(cmd->usecs));
+							enough(p, cmd->count),
+							timeout);
 		break;
 	case UMBRA_TEST_QUERY:
 		break;

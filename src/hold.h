@@ -17,22 +17,33 @@
 #include <linux/wait.h>
 
 /**
+ * struct umbra_hold_point - what happens at one point
+ * @action: UMBRA_TEST_DISARM, _HOLD, _HOLD_KILL or _DELAY
+ * @left: threads that @action is still for
+ * @held: threads held now
+ * @epoch: grows when those held are released
+ * @usecs: length of a delay
+ * @hits: threads that have come here
+ */
+struct umbra_hold_point {
+	u32 action;
+	u32 left;
+	u32 held;
+	u32 epoch;
+	u64 usecs;
+	u64 hits;
+};
+
+/**
  * struct umbra_hold - the hold points of a VM
  * @lock: guards @point
  * @wq: threads held, and tests that wait for them
- * @point: what to do at each point
+ * @point: the points, by UMBRA_POINT_*
  */
 struct umbra_hold {
-	spinlock_t lock;
+	spinlock_t lock; /* guards point[] */
 	wait_queue_head_t wq;
-	struct {
-		u32 action;	/* UMBRA_TEST_DISARM, _HOLD, _HOLD_KILL, _DELAY */
-		u32 left;	/* threads that @action is still for */
-		u32 held;	/* threads held now */
-		u32 epoch;	/* grows when those held are released */
-		u64 usecs;
-		u64 hits;
-	} point[UMBRA_NR_POINTS];
+	struct umbra_hold_point point[UMBRA_NR_POINTS];
 };
 
 void umbra_hold_init(struct umbra_hold *hold);

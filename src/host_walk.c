@@ -60,7 +60,7 @@ static int walk_pmd(struct host_walk *w, pud_t pud)
 	if (pmd_leaf(pmd)) {
 		if (pmd_protnone(pmd))
 			return -ENOENT;
-		if (pmd_devmap(pmd))
+		if (pmd_special(pmd) || pmd_devmap(pmd))
 			return -EFAULT;
 		return take(w, pmd_pfn(pmd), PMD_SIZE, pmd_write(pmd));
 	}
@@ -74,7 +74,7 @@ static int walk_pud(struct host_walk *w, p4d_t p4d)
 	if (!pud_present(pud))
 		return -ENOENT;
 	if (pud_leaf(pud)) {
-		if (pud_devmap(pud))
+		if (pud_special(pud) || pud_devmap(pud))
 			return -EFAULT;
 		return take(w, pud_pfn(pud), PUD_SIZE, pud_write(pud));
 	}

@@ -2,7 +2,9 @@
 /*
  * The retry protocol, and taking translations away.
  */
+#include <linux/bitmap.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/swap.h>
 
 #include "dirty_log.h"
@@ -169,15 +171,34 @@ void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 	} while (!done);
 }
 
+/* Pages that are protected under one hold of zap_lock. */
+#define PROTECT_CHUNK	SZ_32K
+
 void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
-		   gfn_t start, gfn_t end, umbra_leaf_t attrs,
-		   struct umbra_gather *gather)
+		   gfn_t gfn, u64 nr, const unsigned long *mask,
+		   umbra_leaf_t attrs)
 {
 	struct zap zap = { .vm = vm, .slot = slot };
+	struct umbra_gather gather;
+	u64 at, start, end, chunk_end;
 
-	lockdep_assert_held(&vm->zap_lock);
-	umbra_pgtable_clear(&vm->pgt, start, end, attrs, gather, &zap_ops,
-			    &zap);
+	for (at = 0; at < nr; at = chunk_end) {
+		chunk_end = min(nr, at + PROTECT_CHUNK);
+		umbra_gather_init(&gather);
+		spin_lock(&vm->zap_lock);
+		for (start = at; start < chunk_end; start = end) {
+			end = chunk_end;
+			if (mask) {
+				start = find_next_bit(mask, end, start);
+				end = find_next_zero_bit(mask, end, start);
+			}
+			umbra_pgtable_clear(&vm->pgt, gfn + start, gfn + end,
+					    attrs, &gather, &zap_ops, &zap);
+		}
+		umbra_flush(vm, &gather);
+		spin_unlock(&vm->zap_lock);
+		cond_resched();
+	}
 }
 
 void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)

@@ -108,20 +108,20 @@ void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 	       gfn_t start, gfn_t end, bool may_yield);
 
 /**
- * umbra_protect() - clear the write permission, or the dirty bit, of a range
+ * umbra_protect() - take the right to write, or the dirty bit, from pages
  * @vm: the VM
  * @slot: the memslot whose log, if any, takes what loses its dirty bit, or NULL
- * @start: first page of the range
- * @end: first page after it
+ * @gfn: first page
+ * @nr: how many
+ * @mask: bit n stands for page @gfn + n: only where it is 1; NULL for all
  * @attrs: UMBRA_PTE_WRITE, UMBRA_PTE_DIRTY, or both
- * @gather: what has to be flushed, by the caller with umbra_flush()
  *
- * What was dirty marks its page as dirty. The caller holds zap_lock until the
- * flush is done.
+ * When it returns, no vCPU uses a translation from before, and what was dirty
+ * has marked its page as dirty. May sleep.
  */
 void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
-		   gfn_t start, gfn_t end, umbra_leaf_t attrs,
-		   struct umbra_gather *gather);
+		   gfn_t gfn, u64 nr, const unsigned long *mask,
+		   umbra_leaf_t attrs);
 
 /**
  * umbra_unmap() - remove all translations of a range on request

@@ -36,12 +36,12 @@ int umbra_log_get(struct umbra_vm *vm, const struct umbra_log_range *range,
  * umbra_log_clear() - take pages from the log
  * @vm: the VM; slots_lock is held
  * @range: which pages
- * @bits: of these, those with a bit that is 1
+ * @bits: of these, those with a bit that is 1; out: those that were in the log
  *
- * May sleep. Return: 0, -ENOENT, -EINVAL, -ENOMEM.
+ * May sleep. Return: 0, -ENOENT, -EINVAL.
  */
 int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
-		    const u64 *bits);
+		    u64 *bits);
 
 /**
  * umbra_log_undo() - put back what umbra_log_get() took

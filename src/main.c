@@ -16,7 +16,7 @@ module_init(umbra_init);
 static void __exit umbra_exit(void)
 {
 	umbra_chardev_exit();
-	rcu_barrier();	/* table pages on their way to be freed */
+	rcu_barrier();	/* tables and vCPUs on their way to be freed */
 }
 module_exit(umbra_exit);
 

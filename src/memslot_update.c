@@ -139,17 +139,10 @@ static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
 		      const struct umbra_memslot *new)
 {
 	umbra_leaf_t attrs = UMBRA_PTE_DIRTY;
-	struct umbra_gather gather;
 
 	if (umbra_log_by_protection(new))
 		attrs |= UMBRA_PTE_WRITE;
-
-	umbra_gather_init(&gather);
-	spin_lock(&vm->zap_lock);
-	umbra_protect(vm, old, new->base_gfn, umbra_memslot_end(new), attrs,
-		      &gather);
-	umbra_flush(vm, &gather);
-	spin_unlock(&vm->zap_lock);
+	umbra_protect(vm, old, new->base_gfn, new->nr_pages, NULL, attrs);
 }
 
 static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,

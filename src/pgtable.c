@@ -123,6 +123,21 @@ static bool walk(struct walk *w)
 	return done;
 }
 
+/* Have the absent entry @ptep point to an empty table. */
+static void make_table(struct umbra_pgtable *pgt, u64 *ptep,
+		       struct umbra_memcache *mc)
+{
+	void *table = umbra_memcache_get(mc);
+
+	if (!table)
+		return;
+	/* A full barrier: the table is empty before it can be reached. */
+	if (cmpxchg64(ptep, 0, umbra_fmt_make_table(pgt->fmt, __pa(table))))
+		umbra_memcache_put(mc, table);
+	else
+		atomic_long_inc(&pgt->nr_tables);
+}
+
 /*
  * Go down to the entry of @gfn at level 0, or as far as there are tables. With
  * @mc missing tables are made. The caller is in an RCU read-side section.
@@ -138,19 +153,8 @@ static u64 *descend(struct umbra_pgtable *pgt, gfn_t gfn, int *level,
 		u64 pte = READ_ONCE(*ptep);
 
 		if (!pte && mc) {
-			void *new = umbra_memcache_get(mc);
-
-			if (!new)
-				return ptep;
-			/* Full barrier: the zeroes are there before the link. */
-			pte = cmpxchg64(ptep, 0, umbra_fmt_make_table(fmt,
-								__pa(new)));
-			if (pte) {
-				umbra_memcache_put(mc, new);
-			} else {
-				atomic_long_inc(&pgt->nr_tables);
-				pte = READ_ONCE(*ptep);
-			}
+			make_table(pgt, ptep, mc);
+			pte = READ_ONCE(*ptep);
 		}
 		if (!umbra_fmt_is_table(fmt, pte, *level))
 			return ptep;
@@ -248,6 +252,24 @@ bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 	return done;
 }
 
+/* Returns the leaf as it was if it had any of @attrs, else 0. */
+static umbra_leaf_t clear_one(const struct umbra_fmt *fmt, u64 *ptep, int level,
+			      umbra_leaf_t attrs)
+{
+	u64 new, pte = READ_ONCE(*ptep);
+	umbra_leaf_t leaf;
+
+	do {
+		if (!umbra_fmt_is_leaf(fmt, pte, level))
+			return 0;
+		leaf = umbra_fmt_leaf(fmt, pte);
+		if (!(leaf & attrs))
+			return 0;
+		new = umbra_fmt_make_leaf(fmt, leaf & ~attrs, level);
+	} while (!try_cmpxchg64(ptep, &pte, new));
+	return leaf;
+}
+
 static void clear_entries(struct walk *w, u64 *ptep, unsigned int nr,
 			  gfn_t gfn, int level)
 {
@@ -255,22 +277,12 @@ static void clear_entries(struct walk *w, u64 *ptep, unsigned int nr,
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		u64 pte = READ_ONCE(ptep[i]);
-		umbra_leaf_t old, new;
+		umbra_leaf_t old = clear_one(fmt, ptep + i, level, w->attrs);
 
-		do {
-			if (!umbra_fmt_is_leaf(fmt, pte, level))
-				goto next;
-			old = umbra_fmt_leaf(fmt, pte);
-			new = old & ~w->attrs;
-			if (new == old)
-				goto next;
-		} while (!try_cmpxchg64(&ptep[i], &pte,
-					umbra_fmt_make_leaf(fmt, new, level)));
-
+		if (!old)
+			continue;
 		umbra_gather_range(w->gather, gfn + i, gfn + i + 1);
-		w->ops->leaf(w->ctx, gfn + i, level, old, new);
-next:		;
+		w->ops->leaf(w->ctx, gfn + i, level, old, old & ~w->attrs);
 	}
 }
 
@@ -303,9 +315,8 @@ static void show_entries(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 	}
 }
 
-bool umbra_pgtable_for_each_leaf(struct umbra_pgtable *pgt, gfn_t *next,
-				 gfn_t end, const struct umbra_leaf_ops *ops,
-				 void *ctx)
+bool umbra_pgtable_visit(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
+			 const struct umbra_leaf_ops *ops, void *ctx)
 {
 	struct walk w = {
 		.pgt = pgt, .start = *next, .end = end, .next = *next,

@@ -114,7 +114,7 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 			 const struct umbra_leaf_ops *ops, void *ctx);
 
 /**
- * umbra_pgtable_for_each_leaf() - show the leaves of a range
+ * umbra_pgtable_visit() - show the leaves of a range
  * @pgt: the table
  * @next: in: first page of the range; out: where to go on if stopped
  * @end: first page after the range
@@ -123,9 +123,8 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
  *
  * Return: true if the range is done, false if @ops->stop ended it at @next.
  */
-bool umbra_pgtable_for_each_leaf(struct umbra_pgtable *pgt, gfn_t *next,
-				 gfn_t end, const struct umbra_leaf_ops *ops,
-				 void *ctx);
+bool umbra_pgtable_visit(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
+			 const struct umbra_leaf_ops *ops, void *ctx);
 
 /**
  * umbra_pgtable_translate() - walk as the hardware does for an access

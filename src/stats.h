@@ -6,12 +6,13 @@
 #define UMBRA_STATS_H
 
 #include <linux/percpu.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 /**
  * struct umbra_stats - the counters; &struct umbra_get_stats says what of
  *
- * Only ever added to, with umbra_stat_add(), and summed by umbra_stat_sum().
+ * Only ever added to, with umbra_stat_add(), and summed by umbra_stats_sum().
  */
 struct umbra_stats {
 	u64 faults;
@@ -34,15 +35,20 @@ struct umbra_stats {
 #define umbra_stat_add(vm, field, n)	this_cpu_add((vm)->stats->field, n)
 #define umbra_stat_inc(vm, field)	umbra_stat_add(vm, field, 1)
 
-#define umbra_stat_sum(vm, field)					\
-({									\
-	u64 __sum = 0;							\
-	int __cpu;							\
-									\
-	for_each_possible_cpu(__cpu)					\
-		__sum += READ_ONCE(per_cpu_ptr((vm)->stats,		\
-					       __cpu)->field);		\
-	__sum;								\
-})
+/* Add all processors' counters up in @sum. */
+static inline void umbra_stats_sum(const struct umbra_stats __percpu *stats,
+				   struct umbra_stats *sum)
+{
+	unsigned int cpu, i;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const u64 *from = (const u64 *)per_cpu_ptr(stats, cpu);
+		u64 *to = (u64 *)sum;
+
+		for (i = 0; i < sizeof(*sum) / sizeof(u64); i++)
+			to[i] += READ_ONCE(from[i]);
+	}
+}
 
 #endif /* UMBRA_STATS_H */

@@ -37,7 +37,7 @@ struct umbra_tlb_entry {
  * @victim: next way to replace, for each set
  */
 struct umbra_tlb {
-	spinlock_t lock;
+	spinlock_t lock; /* from look-up to end of access */
 	struct umbra_tlb_entry entry[UMBRA_TLB_SETS][UMBRA_TLB_WAYS];
 	u8 victim[UMBRA_TLB_SETS];
 };

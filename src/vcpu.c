@@ -63,6 +63,11 @@ struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm)
 	return vcpu;
 }
 
+static void vcpu_free_rcu(struct rcu_head *rcu)
+{
+	vcpu_free(container_of(rcu, struct umbra_vcpu, rcu));
+}
+
 void umbra_vcpu_destroy(struct umbra_vcpu *vcpu)
 {
 	struct umbra_vm *vm = vcpu->vm;
@@ -72,8 +77,7 @@ void umbra_vcpu_destroy(struct umbra_vcpu *vcpu)
 	vm->nr_vcpus--;
 	mutex_unlock(&vm->vcpus_lock);
 
-	synchronize_rcu();	/* umbra_flush() may be at its TLB */
-	vcpu_free(vcpu);
+	call_rcu(&vcpu->rcu, vcpu_free_rcu);
 	umbra_vm_put(vm);
 }
 

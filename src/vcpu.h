@@ -19,15 +19,17 @@
  * @batch: UMBRA_BATCH leaves that a fault has looked up
  * @bounce: a page through which bulk accesses are copied
  * @tlb: its TLB, with a lock of its own
+ * @rcu: umbra_flush() may be at @tlb a while after the vCPU has gone
  */
 struct umbra_vcpu {
 	struct umbra_vm *vm;
 	struct list_head node;
-	struct mutex lock;
+	struct mutex lock; /* one operation at a time */
 	struct umbra_memcache mc;
 	umbra_leaf_t *batch;
 	void *bounce;
 	struct umbra_tlb tlb;
+	struct rcu_head rcu;
 };
 
 /**

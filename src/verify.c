@@ -79,9 +79,8 @@ static void verify_some(struct umbra_vm *vm, gfn_t *gfn, gfn_t end,
 
 	v.slots = umbra_vm_slots(vm);
 	read_lock(&vm->mmu_lock);
-	umbra_pgtable_for_each_leaf(&vm->pgt, gfn,
-				    umbra_inv_clip(vm, *gfn, end),
-				    &verify_ops, &v);
+	umbra_pgtable_visit(&vm->pgt, gfn, umbra_inv_clip(vm, *gfn, end),
+			    &verify_ops, &v);
 	read_unlock(&vm->mmu_lock);
 	srcu_read_unlock(&vm->srcu, idx);
 }

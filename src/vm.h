@@ -96,7 +96,7 @@ struct umbra_vm {
 	gfn_t gfn_limit;
 	struct umbra_pgtable pgt;
 
-	struct mutex slots_lock;
+	struct mutex slots_lock; /* writers of slots */
 	struct srcu_struct srcu;
 	struct umbra_memslots __rcu *slots;
 	struct umbra_memslots slotset[2];
@@ -104,7 +104,7 @@ struct umbra_vm {
 	unsigned int nr_slots;
 	wait_queue_head_t slots_wq;
 
-	spinlock_t active_lock;
+	spinlock_t active_lock; /* active, and slots with it */
 	unsigned long active;
 	wait_queue_head_t active_wq;
 
@@ -113,9 +113,9 @@ struct umbra_vm {
 	bool dead;
 	bool broken;
 
-	spinlock_t zap_lock;
+	spinlock_t zap_lock; /* taking translations away */
 
-	struct mutex vcpus_lock;
+	struct mutex vcpus_lock; /* writers of vcpus */
 	struct list_head vcpus;
 	unsigned int nr_vcpus;
 

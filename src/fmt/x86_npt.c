@@ -21,13 +21,9 @@
 #define NPT_PA	GENMASK_ULL(51, 12)
 
 /* The bits for one combination of write, execute, young, dirty. */
-#define NPT_LEAF(i)	(NPT_US | ((i) & BIT(0) ? NPT_RW : 0) |		\
-			 ((i) & BIT(1) ? 0 : NPT_NX) |			\
-			 ((i) & BIT(2) ? NPT_A : 0) |			\
-			 ((i) & BIT(3) ? NPT_D : 0))
-
-#define NPT_LEAVES(i)	NPT_LEAF(i), NPT_LEAF((i) + 1),			\
-			NPT_LEAF((i) + 2), NPT_LEAF((i) + 3)
+#define NPT_LEAF(w, x, a, d)	(NPT_US | (w) * NPT_RW |		\
+				 (1 - (x)) * NPT_NX | (a) * NPT_A |	\
+				 (d) * NPT_D)
 
 const struct umbra_fmt umbra_fmt_x86_npt = {
 	.name		= "x86_npt",
@@ -42,8 +38,16 @@ const struct umbra_fmt umbra_fmt_x86_npt = {
 	.type_leaf	= { NPT_P, NPT_P | NPT_PS },
 	.type_table	= NPT_P,
 	.table_bits	= NPT_P | NPT_RW | NPT_US | NPT_A,
-	.leaf_bits	= { NPT_LEAVES(0), NPT_LEAVES(4),
-			    NPT_LEAVES(8), NPT_LEAVES(12) },
+	.leaf_bits	= {
+		NPT_LEAF(0, 0, 0, 0), NPT_LEAF(1, 0, 0, 0),
+		NPT_LEAF(0, 1, 0, 0), NPT_LEAF(1, 1, 0, 0),
+		NPT_LEAF(0, 0, 1, 0), NPT_LEAF(1, 0, 1, 0),
+		NPT_LEAF(0, 1, 1, 0), NPT_LEAF(1, 1, 1, 0),
+		NPT_LEAF(0, 0, 0, 1), NPT_LEAF(1, 0, 0, 1),
+		NPT_LEAF(0, 1, 0, 1), NPT_LEAF(1, 1, 0, 1),
+		NPT_LEAF(0, 0, 1, 1), NPT_LEAF(1, 0, 1, 1),
+		NPT_LEAF(0, 1, 1, 1), NPT_LEAF(1, 1, 1, 1),
+	},
 	.attr		= {
 		{ NPT_RW, NPT_RW },
 		{ NPT_NX, 0 },
@@ -53,6 +57,7 @@ const struct umbra_fmt umbra_fmt_x86_npt = {
 };
 
 /* Nothing overlaps, and what the manual reserves (4 and 3 cache) stays clear. */
-static_assert(!(NPT_PA & (NPT_LEAF(0) | NPT_LEAF(15) | NPT_P | NPT_PS)));
-static_assert((NPT_LEAF(0) | NPT_LEAF(15) | NPT_P | NPT_PS) ==
-	      (NPT_NX | 0xe7));
+#define NPT_USED	(NPT_LEAF(0, 0, 0, 0) | NPT_LEAF(1, 1, 1, 1) |	\
+			 NPT_P | NPT_PS)
+static_assert(!(NPT_PA & NPT_USED));
+static_assert(NPT_USED == (NPT_NX | 0xe7));

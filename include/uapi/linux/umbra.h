@@ -90,6 +90,7 @@ struct umbra_get_caps {
 	__u32 pad;
 	__aligned_u64 max_slot_pages;
 };
+
 #define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
 
 /**
@@ -113,6 +114,7 @@ struct umbra_create_vm {
 	__s32 fd;
 	__u32 pad;
 };
+
 #define UMBRA_CREATE_VM _IO(UMBRA_IOC_TYPE, 0x01)
 
 /* -------------------------------------------------------------------- VM */
@@ -167,6 +169,7 @@ struct umbra_set_memslot {
 	__aligned_u64 length;
 	__aligned_u64 hva;
 };
+
 #define UMBRA_SET_MEMSLOT _IO(UMBRA_IOC_TYPE, 0x10)
 
 /**
@@ -186,6 +189,7 @@ struct umbra_create_vcpu {
 	__s32 fd;
 	__u32 pad;
 };
+
 #define UMBRA_CREATE_VCPU _IO(UMBRA_IOC_TYPE, 0x11)
 
 /**
@@ -207,6 +211,7 @@ struct umbra_unmap {
 	__aligned_u64 length;
 	__aligned_u64 done;
 };
+
 #define UMBRA_UNMAP _IO(UMBRA_IOC_TYPE, 0x12)
 
 /** define UMBRA_AGE_CLEAR - make the young translations old */
@@ -241,6 +246,7 @@ struct umbra_age {
 	__aligned_u64 done;
 	__aligned_u64 young;
 };
+
 #define UMBRA_AGE _IO(UMBRA_IOC_TYPE, 0x13)
 
 /** define UMBRA_DIRTY_LOG_KEEP - read the log, do not take from it */
@@ -274,6 +280,7 @@ struct umbra_get_dirty_log {
 	__aligned_u64 bitmap;
 	__aligned_u64 dirty;
 };
+
 #define UMBRA_GET_DIRTY_LOG _IO(UMBRA_IOC_TYPE, 0x14)
 
 /**
@@ -300,6 +307,7 @@ struct umbra_clear_dirty_log {
 	__aligned_u64 nr_pages;
 	__aligned_u64 bitmap;
 };
+
 #define UMBRA_CLEAR_DIRTY_LOG _IO(UMBRA_IOC_TYPE, 0x15)
 
 /** define UMBRA_PTE_READ - vCPUs can read through the translation */
@@ -337,6 +345,7 @@ struct umbra_translate {
 	__u32 leaf_shift;
 	__aligned_u64 hpa;
 };
+
 #define UMBRA_TRANSLATE _IO(UMBRA_IOC_TYPE, 0x16)
 
 /**
@@ -363,6 +372,7 @@ struct umbra_verify {
 	__aligned_u64 mismatches;
 	__aligned_u64 first_bad;
 };
+
 #define UMBRA_VERIFY _IO(UMBRA_IOC_TYPE, 0x17)
 
 /**
@@ -414,6 +424,7 @@ struct umbra_get_stats {
 	__aligned_u64 tlb_misses;
 	__aligned_u64 accesses;
 };
+
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
 
 /* ------------------------------------------------------------------ vCPU */
@@ -446,6 +457,7 @@ struct umbra_fault {
 	__aligned_u64 length;
 	__aligned_u64 done;
 };
+
 #define UMBRA_FAULT _IO(UMBRA_IOC_TYPE, 0x20)
 
 /** define UMBRA_OP_LOAD - read len bytes, 1, 2, 4 or 8, into value */
@@ -506,6 +518,7 @@ struct umbra_access {
 	__u32 nr_ops;
 	__u32 done;
 };
+
 #define UMBRA_ACCESS _IO(UMBRA_IOC_TYPE, 0x21)
 
 #endif /* _UAPI_LINUX_UMBRA_H */

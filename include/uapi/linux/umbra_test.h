@@ -87,6 +87,7 @@ struct umbra_test {
 	__aligned_u64 active;
 	__aligned_u64 sequence;
 };
+
 #define UMBRA_TEST _IO(UMBRA_IOC_TYPE, 0x7f)
 
 #endif /* _UAPI_LINUX_UMBRA_TEST_H */
