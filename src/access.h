@@ -14,7 +14,9 @@
  *	aligned to its length and below the VM's limit. @value is updated
  * @flags: UMBRA_ACCESS_*
  *
- * Sleeps if it has to fault. Return: 0, or an error of umbra_fault().
+ * Sleeps if it has to fault.
+ *
+ * Return: 0, or an error of umbra_fault().
  */
 int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
 			u32 flags);
@@ -27,7 +29,9 @@ int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
  * @write: to guest memory; else from it
  * @flags: UMBRA_ACCESS_*
  *
- * Sleeps if it has to fault. Return: 0, or an error of umbra_fault().
+ * Sleeps if it has to fault.
+ *
+ * Return: 0, or an error of umbra_fault().
  */
 int umbra_access_copy(struct umbra_vcpu *vcpu, gpa_t gpa, unsigned int len,
 		      bool write, u32 flags);

@@ -47,8 +47,10 @@ void umbra_inv_end(struct umbra_vm *vm, gfn_t start, gfn_t end);
  * umbra_inv_sample() - the sequence number a look-up belongs to
  * @vm: the VM
  *
- * To be called before the look-up. What is looked up after it is at least as
- * new as every invalidation that the number counts.
+ * To be called before the look-up.
+ *
+ * Return: the number. What is looked up from now on is at least as new as
+ * every invalidation that it counts.
  */
 static inline u64 umbra_inv_sample(struct umbra_vm *vm)
 {

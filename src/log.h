@@ -27,7 +27,9 @@ struct umbra_log_range {
  * @bits: out: a bit for each page
  *
  * Unless @keep, the pages are taken, protected and flushed before this returns
- * (U10). May sleep. Return: 0, -ENOENT, -EINVAL.
+ * (U10). May sleep.
+ *
+ * Return: 0, -ENOENT, -EINVAL.
  */
 int umbra_log_get(struct umbra_vm *vm, const struct umbra_log_range *range,
 		  bool keep, u64 *bits);
@@ -38,7 +40,9 @@ int umbra_log_get(struct umbra_vm *vm, const struct umbra_log_range *range,
  * @range: which pages
  * @bits: of these, those with a bit that is 1; out: those that were in the log
  *
- * May sleep. Return: 0, -ENOENT, -EINVAL.
+ * May sleep.
+ *
+ * Return: 0, -ENOENT, -EINVAL.
  */
 int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
 		    u64 *bits);

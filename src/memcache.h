@@ -57,7 +57,9 @@ int umbra_memcache_topup(struct umbra_memcache *mc);
  * umbra_memcache_get() - take a zeroed page
  * @mc: the cache, topped up
  *
- * Any context. Return: the page, or NULL if the cache was not topped up.
+ * Any context.
+ *
+ * Return: the page, or NULL if the cache was not topped up.
  */
 void *umbra_memcache_get(struct umbra_memcache *mc);
 

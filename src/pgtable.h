@@ -51,7 +51,9 @@ struct umbra_leaf_ops {
  * @fmt: its format
  * @ops: where table pages come from
  *
- * May sleep. Return: 0 or -ENOMEM.
+ * May sleep.
+ *
+ * Return: 0 or -ENOMEM.
  */
 int umbra_pgtable_init(struct umbra_pgtable *pgt, const struct umbra_fmt *fmt,
 		       const struct umbra_table_ops *ops);

@@ -9,10 +9,9 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-/**
- * struct umbra_stats - the counters; &struct umbra_get_stats says what of
- *
- * Only ever added to, with umbra_stat_add(), and summed by umbra_stats_sum().
+/*
+ * The counters, under the names of struct umbra_get_stats, which says what they
+ * count. Only ever added to, with umbra_stat_add(); umbra_stats_sum() sums up.
  */
 struct umbra_stats {
 	u64 faults;

@@ -36,7 +36,9 @@ struct umbra_vcpu {
  * umbra_vcpu_create() - make a vCPU
  * @vm: its VM
  *
- * May sleep. Return: the vCPU, or an ERR_PTR: -ENOMEM, -ENOSPC.
+ * May sleep.
+ *
+ * Return: the vCPU, or an ERR_PTR: -ENOMEM, -ENOSPC.
  */
 struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm);
 

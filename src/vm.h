@@ -129,7 +129,9 @@ struct umbra_vm {
  * @gpa_bits: size of a guest physical address, within @fmt's limits
  * @mn_ops: the notifier, which is registered on current->mm
  *
- * May sleep. Return: the VM with one reference, or an ERR_PTR: -ENOMEM, -EINTR.
+ * May sleep.
+ *
+ * Return: the VM with one reference, or an ERR_PTR: -ENOMEM, -EINTR.
  */
 struct umbra_vm *umbra_vm_create(const struct umbra_fmt *fmt,
 				 unsigned int gpa_bits,
