@@ -19,7 +19,16 @@ $(KDIR) $(KERNELS): FORCE
 selftests:
 	$(Q)$(MAKE) --no-print-directory -C selftests OUT=$(CURDIR)/build/selftests
 
-check check-quick kunit demo shell: FORCE
+check: FORCE
+	$(Q)scripts/check.sh
+
+check-quick: FORCE
+	$(Q)scripts/check.sh quick
+
+kunit: FORCE
+	$(Q)scripts/kunit.sh | scripts/count.sh
+
+demo shell: FORCE
 	$(Q)scripts/$@.sh
 
 clean:

@@ -88,16 +88,15 @@ build_kernel() {
 	kmake() { make -C "$source" O="$dir/build" KBUILD_BUILD_TIMESTAMP=0 "$@"; }
 	kmake KCONFIG_ALLCONFIG="$dir/wanted" allnoconfig > "$dir/log"
 	missing=$(not_applied "$dir/wanted" "$dir/build/.config")
-	[[ -z $missing ]] || die "kernel $name: options that do not stick:" $missing
+	[[ -z $missing ]] || die "kernel $name: options that do not stick: ${missing//$'\n'/, }"
 
 	say "building kernel $name (some 5 minutes on 2 cores; log in $dir/log)"
 	{ kmake -j"$(nproc)" bzImage modules 2>&1 || echo failed; } | tee -a "$dir/log" |
-		progress "kernel $name" "$(cat "$kernels/$name.steps" 2>/dev/null || echo 3000)"
+		progress "kernel $name" 2000
 	[[ $(tail -n 1 "$dir/log") != failed ]] || {
 		tail -n 30 "$dir/log" >&2
 		die "kernel $name does not build"
 	}
-	wc -l < "$dir/log" > "$kernels/$name.steps"
 
 	kmake INSTALL_MOD_PATH="$dir/modules" modules_install >> "$dir/log"
 	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
@@ -112,7 +111,7 @@ built() {
 	"$scripts/deps.sh" kernel
 	source=$("$scripts/source.sh")
 	wanted=$(mktemp)
-	(cd "$scripts/kernels" && cat "${@/%/.config}" | sort -u) > "$wanted"
+	(cd "$scripts/kernels" && grep -h '^CONFIG_' "${@/%/.config}" | sort -u) > "$wanted"
 	dir=$kernels/$name-${source##*-6.12-}-$(sha256sum < "$wanted" | cut -c1-12)
 	[[ -e $dir/release ]] || build_kernel "$source" "$dir" "$wanted" >&2
 	rm "$wanted"

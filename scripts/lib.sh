@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables of those who source it
 #
 # What the scripts share: messages, the cache, Debian packages, progress.
 # Sourced, never run.
@@ -7,7 +7,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 scripts=$top/scripts
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/umbra
-# shellcheck disable=SC2034 # used by those who source this file
+export LC_ALL=C
 source_package=linux-source-6.12
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -54,29 +54,32 @@ unpack() {
 	rm -r "$debs"
 }
 
-# progress LABEL EXPECTED: count the lines of stdin towards EXPECTED. A
-# terminal sees one line that changes, a log a line every half a minute.
+# progress LABEL GUESS: count the lines of stdin towards their number last time,
+# or GUESS. A terminal sees one line that changes, a log a line every half minute.
 progress() {
-	local label=$1 expected=$2 count=0 start=$SECONDS next=0 passed left
+	local label=$1 expected=$2 count=0 start=$SECONDS next=$((SECONDS + 5)) passed
+	local memory=$cache/progress/${1// /-} format='%s: %d of about %d, %d s, about %d s left\n'
+	local interval=30
 
+	if [[ -t 2 ]]; then
+		format="\r${format%??}\e[K"
+		interval=1
+	fi
+	[[ ! -e $memory ]] || expected=$(< "$memory")
 	while read -r _; do
 		count=$((count + 1))
 		((SECONDS >= next)) || continue
 		((expected > count)) || expected=$count
 		passed=$((SECONDS - start))
-		left=$((passed * (expected - count) / count))
-		if [[ -t 2 ]]; then
-			printf '\r%s: %d of about %d, %d s passed, about %d s left \e[K' \
-				"$label" "$count" "$expected" "$passed" "$left" >&2
-			next=$((SECONDS + 1))
-		else
-			printf '%s: %d of about %d, %d s passed, about %d s left\n' \
-				"$label" "$count" "$expected" "$passed" "$left" >&2
-			next=$((SECONDS + 30))
-		fi
+		next=$((SECONDS + interval))
+		# shellcheck disable=SC2059 # a format, not data
+		printf "$format" "$label" "$count" "$expected" "$passed" \
+			"$((passed * (expected - count) / count))" >&2
 	done
 	[[ ! -t 2 ]] || printf '\r\e[K' >&2
-	printf '%s: done in %d s\n' "$label" "$((SECONDS - start))" >&2
+	mkdir -p "${memory%/*}"
+	echo "$count" > "$memory"
+	say "$label: done in $((SECONDS - start)) s"
 }
 
 # lay_links DIR: make DIR a tree of links to the sources that kbuild needs.
@@ -85,4 +88,18 @@ lay_links() {
 	(cd "$top" && cp -asf "$top"/{Kbuild,Kconfig,src,include} "$1/")
 	[[ ! -e $top/kunit/Makefile ]] || cp -asf "$top/kunit" "$1/"
 	find "$1" -xtype l -delete
+}
+
+# kernel_log LOG: what the kernel said since the guest's command started.
+kernel_log() { sed '1,/umbra-vm: start/d' "$1"; }
+
+# vm_result LABEL STATUS ERRORS: how a guest ended (see vm.sh), as one more test, with
+# the errors of vm.sh if it failed.
+vm_result() {
+	case $2 in
+	0) echo "ok $1: the kernel does not complain"; return ;;
+	99) echo "not ok $1: the kernel does not complain" ;;
+	*) echo "not ok $1: the guest ends with status $2" ;;
+	esac
+	sed 's/^/#   /' "$3"
 }

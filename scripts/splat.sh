@@ -21,7 +21,7 @@ patterns=(
 	'suspected memory leaks' 'Memory pool empty' 'soft lockup'
 )
 
-sed '1,/umbra-vm: start/d' "$log" | awk -v context="$context" \
+kernel_log "$log" | awk -v context="$context" \
 	-v pattern="$(IFS='|'; echo "${patterns[*]}")" '
 # A KCSAN report counts only if it names umbra: hold it back until it ends.
 /BUG: KCSAN:/ { held = $0; next }

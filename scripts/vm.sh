@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Usage: vm.sh KERNEL [OPTION...] -- COMMAND...
-#        vm.sh KERNEL [OPTION...] --interactive
+#        vm.sh KERNEL [OPTION...] --interactive -- [COMMAND...]
 #
 # Boot KERNEL (see kernel.sh) in QEMU, run COMMAND there by a shell as root, and
 # end with its exit status, its output on stdout. A complaint of the kernel in
 # its log is status 99, and a guest that dies or hangs 98, whatever COMMAND says.
+# --interactive leaves you with a prompt after COMMAND.
 #
 #   --smp N          CPUs (2)
 #   --mem SIZE       memory (2G)
@@ -49,7 +50,7 @@ log=${log:-$top/build/logs/$kernel-$$.log}
 mkdir -p "$(dirname "$log")"
 
 # An architecture is these few lines; the rest of this script knows none.
-qemu=qemu-system-x86_64
+qemu="qemu-system-x86_64"
 cpu=qemu64,+svm,+npt,+nx,+pdpe1gb,+smep,+sse4.1,+sse4.2,+ssse3,+popcnt,+cx16
 console=ttyS0
 
@@ -62,16 +63,17 @@ fi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
+echo "$*" > "$tmp/command"
+files+=("$tmp/command")
 for file in "$top/build/$kernel$variant"/*.ko "$top/build/selftests"; do
 	[[ ! -e $file ]] || files+=("$file")
 done
 cmdline="console=$console panic=-1 ignore_loglevel printk.devkmsg=on"
 if [[ $interactive ]]; then
+	cmdline+=" interactive=1" # a variable of init's
 	serial=(-chardev "stdio,id=con,mux=on,signal=off,logfile=$log"
 		-serial chardev:con -mon chardev=con)
 else
-	echo "$*" > "$tmp/command"
-	files+=("$tmp/command")
 	serial=(-serial "file:$log" -serial stdio -monitor none)
 	# KCSAN also reports races that are not umbra's.
 	[[ $kernel == kcsan ]] || cmdline+=" panic_on_warn=1 oops=panic"
@@ -90,12 +92,14 @@ fi
 status=0
 "${run[@]}" < /dev/null || status=$?
 
-"$scripts/splat.sh" "$log" >&2 || exit 99
+"$scripts/splat.sh" "$log" >&2 || {
+	say "log in $log"
+	exit 99
+}
 ended=$(sed -n 's/.*umbra-vm: exit \([0-9]*\).*/\1/p' "$log")
 if [[ -z $ended ]]; then
-	((status != 124)) || die_timeout=" (timeout)"
 	tail -n 20 "$log" >&2
-	say "kernel $kernel did not finish${die_timeout:-}; log in ${log#"$top"/}"
+	say "the guest did not finish (qemu's status is $status, 124 is a timeout), log in $log"
 	exit 98
 fi
 exit "$ended"

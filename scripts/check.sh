@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Usage: check.sh [quick]
+#
+# Run all checks and tests, and count (see count.sh). "quick" is for daily work: no
+# sparse, and one stock kernel.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+quick=${1:-}
+kernels=(debian-6.12)
+[[ $quick ]] || kernels+=(debian-6.1 debug)
+
+# stage NAME COMMAND...: a part that must bring results.
+stage() {
+	local name=$1
+	shift
+	say "$name (after $SECONDS s)"
+	"$@" || echo "not ok $name: ${1##*/} ends with status $?"
+}
+
+everything() {
+	stage "static checks" "$scripts/static.sh" "$quick"
+	[[ $quick ]] || stage "unit tests" "$scripts/kunit.sh" debug
+	for kernel in "${kernels[@]}"; do
+		stage "selftests on $kernel" "$scripts/selftests.sh" "$kernel"
+	done
+}
+
+"$scripts/deps.sh" build kernel vm check
+everything | "$scripts/count.sh"
