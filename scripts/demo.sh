@@ -12,4 +12,4 @@ kernel=debian-6.12
 "$scripts/build.sh" "$kernel" >&2
 make --no-print-directory -C "$top/tools/demo" OUT="$top/build/demo" >&2
 "$scripts/vm.sh" "$kernel" --mem 2G --timeout 300 --files "$top/build/demo/demo" -- \
-	'modprobe umbra && exec ./demo'
+	'modprobe umbra && swap-on && exec ./demo'
