@@ -28,6 +28,8 @@ enum { ANON, SHARED, NR_SLOTS };
 #define ALL_PAGES	(NR_SLOTS * SLOT_PAGES)
 /* Steps that need only a part of a slot take a region, each another one. */
 #define REGION_PAGES	(SLOT_PAGES / 8)
+/* The pages of a slot or a region that warm_up() uses; few, to stay in a TLB */
+#define WARM_PAGES	16
 
 /* A part of a memslot, or all of it: where it is and what it must hold. */
 struct memory {
@@ -77,11 +79,18 @@ void vcpu_words(struct demo *d, struct memory area, uint32_t op);
 void check_process(struct memory area);
 void check_vcpu(struct demo *d, struct memory area);
 void check(struct demo *d, struct memory area);
+/*
+ * Have the vCPU use the first pages of the area, which whatever comes next
+ * looks at first: what its TLB then holds must be gone when memory has changed.
+ */
+void warm_up(struct demo *d, struct memory area);
 /* Every access must fail with this errno. */
 void check_refused(struct demo *d, struct memory area, uint32_t op, int error);
 
 /* pageset.c */
-/* Pages here and there, in runs. */
+/* The first pages of both slots. */
+struct page_set set_warm(void);
+/* These, and pages here and there, in runs. */
 struct page_set set_random(void);
 /* Pages that look like a disc in the picture; radius in half characters. */
 struct page_set set_disc(int radius);

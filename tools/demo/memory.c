@@ -163,6 +163,11 @@ void check(struct demo *d, struct memory area)
 	check_process(area);
 }
 
+void warm_up(struct demo *d, struct memory area)
+{
+	check_vcpu(d, part(area, 0, WARM_PAGES));
+}
+
 void check_refused(struct demo *d, struct memory area, uint32_t op, int error)
 {
 	for (size_t page = 0; page < area.pages; page++) {

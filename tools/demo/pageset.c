@@ -17,9 +17,19 @@ static void set_add(struct page_set *set, size_t nr)
 	set->bits[nr / 64] |= 1ull << nr % 64;
 }
 
-struct page_set set_random(void)
+struct page_set set_warm(void)
 {
 	struct page_set set = { 0 };
+
+	for (size_t nr = 0; nr < ALL_PAGES; nr++)
+		if (nr % SLOT_PAGES < WARM_PAGES)
+			set_add(&set, nr);
+	return set;
+}
+
+struct page_set set_random(void)
+{
+	struct page_set set = set_warm();
 
 	for (int run = 0; run < 40; run++) {
 		size_t first = random() % ALL_PAGES;

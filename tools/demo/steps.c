@@ -112,6 +112,7 @@ void fork_and_write(struct demo *d)
 
 	libc_ok(pipe(go), "pipe");
 	renew(d, f.shared);
+	warm_up(d, f.vcpus);
 	pid = libc_ok(fork(), "fork");
 	if (!pid) {
 		close(go[1]);
@@ -119,10 +120,11 @@ void fork_and_write(struct demo *d)
 	}
 
 	close(go[0]);
-	renew(d, f.parents);
-	process_write(f.parents);
 	renew(d, f.vcpus);
 	vcpu_write(d, f.vcpus);
+	warm_up(d, f.parents);
+	renew(d, f.parents);
+	process_write(f.parents);
 	libc_ok(write(go[1], "", 1), "write");
 	close(go[1]);
 	libc_ok(waitpid(pid, &status, 0), "waitpid");
@@ -223,13 +225,16 @@ void discard_pages(struct demo *d)
 	struct memory shared = region(d->slots[SHARED], 1);
 	struct memory half = part(anon, 0, anon.pages / 2);
 
+	warm_up(d, anon);
 	libc_ok(madvise(anon.hva, area_bytes(anon), MADV_DONTNEED),
 		"MADV_DONTNEED");
+	memset(anon.seeds, 0, anon.pages * sizeof(*anon.seeds));
+	check(d, anon);
+
+	warm_up(d, shared);
 	libc_ok(madvise(shared.hva, area_bytes(shared), MADV_REMOVE),
 		"MADV_REMOVE");
-	memset(anon.seeds, 0, anon.pages * sizeof(*anon.seeds));
 	memset(shared.seeds, 0, shared.pages * sizeof(*shared.seeds));
-	check(d, anon);
 	check(d, shared);
 
 	/* The zero page, which the vCPU must leave alone. */
@@ -244,6 +249,7 @@ void protect_pages(struct demo *d)
 {
 	struct memory area = region(d->slots[ANON], 5);
 
+	warm_up(d, area);
 	libc_ok(mprotect(area.hva, area_bytes(area), PROT_READ), "mprotect");
 	check_refused(d, area, UMBRA_OP_STORE, EACCES);
 	check(d, area);
@@ -322,6 +328,7 @@ void move_pages(struct demo *d)
 
 	new.gpa = 8 * GIB;
 	new.hva = reserve(area_bytes(old));
+	warm_up(d, old);
 	move_memory(old, new.hva);
 	check_refused(d, old, UMBRA_OP_LOAD, EFAULT);
 
@@ -368,10 +375,12 @@ void delete_slots(struct demo *d)
 	for (int slot = 0; slot < NR_SLOTS; slot++)
 		check(d, d->slots[slot]);
 	for (int slot = 0; slot < NR_SLOTS; slot++)
+		warm_up(d, d->slots[slot]);
+	for (int slot = 0; slot < NR_SLOTS; slot++)
 		umbra_ok(umbra_delete_memslot(d->vm, slot), "SET_MEMSLOT");
 	check_no_leaves(d);
 	for (int slot = 0; slot < NR_SLOTS; slot++)
-		check_refused(d, part(d->slots[slot], 0, 16), UMBRA_OP_LOAD,
-			      ENOENT);
+		check_refused(d, part(d->slots[slot], 0, WARM_PAGES),
+			      UMBRA_OP_LOAD, ENOENT);
 	printf("read every page; without memslots: no leaf, loads get ENOENT\n");
 }
