@@ -17,6 +17,7 @@ $(KDIR) $(KERNELS): FORCE
 	$(Q)scripts/build.sh $@ $(if $(V),V=$(V))
 
 selftests:
+	$(Q)scripts/deps.sh build
 	$(Q)$(MAKE) --no-print-directory -C selftests OUT=$(CURDIR)/build/selftests
 
 check: FORCE

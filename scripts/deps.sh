@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Usage: deps.sh build|kernel|vm|check...
+# Usage: deps.sh fetch|build|kernel|vm|check...
 #
 # Make sure the Debian packages that a task needs are installed: name what is
 # missing and install it where that is allowed, or say how and fail.
@@ -9,8 +9,9 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 declare -A packages=(
-	[build]="gcc make libc6-dev libelf-dev kmod"
-	[kernel]="bc bison flex gcc make libc6-dev libelf-dev libssl-dev kmod perl xz-utils"
+	[fetch]="kmod xz-utils"
+	[build]="gcc make libc6-dev libelf-dev pahole"
+	[kernel]="bc bison flex gcc make libc6-dev libelf-dev libssl-dev perl"
 	[vm]="busybox-static cpio kmod qemu-system-x86"
 	[check]="pahole perl shellcheck sparse"
 )
@@ -32,15 +33,6 @@ done
 
 say "missing packages: ${missing[*]}"
 install=(apt-get install -y --no-install-recommends "${missing[@]}")
-if ((EUID == 0)); then
-	run=(env DEBIAN_FRONTEND=noninteractive)
-elif sudo -n true 2>/dev/null; then
-	run=(sudo -n env DEBIAN_FRONTEND=noninteractive)
-else
-	die "not allowed to install; run: sudo apt-get update && sudo ${install[*]}"
-fi
 lock deps
-"${run[@]}" "${install[@]}" >&2 || {
-	"${run[@]}" apt-get update >&2
-	"${run[@]}" "${install[@]}" >&2
-}
+with_fresh_lists as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2 ||
+	die "cannot install them; as root: apt-get update && ${install[*]}"

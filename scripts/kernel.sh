@@ -20,54 +20,53 @@ set -euo pipefail
 name=$1
 kernels=$cache/kernels
 
-# newest_release SERIES: the newest release with both image and headers in apt.
-newest_release() {
-	comm -12 <(releases image "$1") <(releases headers "$1") | sort -V | tail -1
-}
-
 releases() {
-	apt-cache pkgnames "linux-$1-$2." |
+	apt-cache pkgnames "linux-$1-${name#debian-}." |
 		sed -n "s/^linux-$1-\(.*-cloud-amd64\)\$/\1/p" | sort
 }
 
-# The headers name /usr/src: point them to where they were unpacked.
-relocate() {
-	local dir=$1 headers=$1/root/usr/src/linux-headers-$2
+# Fetch the newest release that has both image and headers, unless it is here.
+# Sets release and dir.
+fetch() {
+	local headers packages
 
-	sed -i "s|/usr/src/|$dir/root&|" "$headers/Makefile"
-	ln -sfn "$headers" "$dir/build"
+	release=$(comm -12 <(releases image) <(releases headers) | sort -V | tail -n 1)
+	[[ $release ]] || return
+	dir=$kernels/$name-${release%-cloud-amd64}-$(package_version "linux-image-$release")
+	[[ ! -e $dir/release ]] || return 0
+
+	headers=linux-headers-$release
+	mapfile -t packages < <(apt-cache depends "$headers" |
+		sed -n 's/^  Depends: \(linux-headers-.*-common\|linux-kbuild-.*\)$/\1/p')
+	rm -rf "$dir"
+	unpack "$dir/root" "linux-image-$release" "$headers" "${packages[@]}"
 }
 
-fetch_debian() {
-	local dir=$1 release=$2 headers=linux-headers-$2
-	local packages=("linux-image-$release" "$headers")
+# Turn the unpacked packages into what is promised above. The headers name
+# /usr/src: point them to where they are.
+prepare() {
+	local headers=$dir/root/usr/src/linux-headers-$release
 
-	# shellcheck disable=SC2207 # package names have no spaces
-	packages+=($(apt-cache depends "$headers" |
-		sed -n 's/^  Depends: \(linux-headers-.*-common\|linux-kbuild-.*\)$/\1/p'))
-	rm -rf "$dir"
-	unpack "$dir/root" "${packages[@]}" || return
-	relocate "$dir" "$release"
-	cp "$dir/root/boot/vmlinuz-$release" "$dir/vmlinuz"
-	cp "$dir/root/boot/config-$release" "$dir/config"
+	sed -i "s|/usr/src/|$dir/root&|" "$headers/Makefile"
+	ln -s "$headers" "$dir/build"
 	mkdir "$dir/modules"
 	mv "$dir/root/lib" "$dir/modules/"
-	find "$dir/modules" -name '*.ko.xz' -exec xz -d -T0 {} +
+	find "$dir/modules" -name '*.ko.xz' -exec xz -d {} +
 	depmod -b "$dir/modules" "$release"
+	cp "$dir/root/boot/vmlinuz-$release" "$dir/vmlinuz"
+	cp "$dir/root/boot/config-$release" "$dir/config"
 	echo "$release" > "$dir/release"
 }
 
 debian() {
-	local current=$kernels/$name release version dir
+	local current=$kernels/$name release dir
 
 	if lists_newer_than "$current/.checked"; then
-		release=$(newest_release "${name#debian-}")
-		version=$(package_version "linux-image-$release")
-		dir=$kernels/$name-${release%-cloud-amd64}-$version
-		if [[ -n $release && ! -e $dir/release ]]; then
-			fetch_debian "$dir" "$release" || dir=
+		"$scripts/deps.sh" fetch
+		if with_fresh_lists fetch; then
+			[[ -e $dir/release ]] || prepare
+			ln -sfn "$dir" "$current"
 		fi
-		[[ -z $release || -z $dir ]] || ln -sfn "$dir" "$current"
 		[[ -e $current/release ]] || die "cannot fetch $name, and none is cached"
 		touch "$current/.checked"
 	fi
@@ -80,17 +79,15 @@ not_applied() {
 		<(sort -u "$2")
 }
 
-build_kernel() {
-	local source=$1 dir=$2 wanted=$3 missing
+build() {
+	local source=$1 dir=$2 missing
 
-	mkdir -p "$dir/build"
-	cp "$wanted" "$dir/wanted"
-	kmake() { make -C "$source" O="$dir/build" KBUILD_BUILD_TIMESTAMP=0 "$@"; }
+	kmake() { make -C "$source" O="$dir/build" "$@"; }
 	kmake KCONFIG_ALLCONFIG="$dir/wanted" allnoconfig > "$dir/log"
 	missing=$(not_applied "$dir/wanted" "$dir/build/.config")
 	[[ -z $missing ]] || die "kernel $name: options that do not stick: ${missing//$'\n'/, }"
 
-	say "building kernel $name (some 5 minutes on 2 cores; log in $dir/log)"
+	say "building kernel $name (some 6 minutes on 2 cores; log in $dir/log)"
 	{ kmake -j"$(nproc)" bzImage modules 2>&1 || echo failed; } | tee -a "$dir/log" |
 		progress "kernel $name" 2000
 	[[ $(tail -n 1 "$dir/log") != failed ]] || {
@@ -110,11 +107,13 @@ built() {
 
 	"$scripts/deps.sh" kernel
 	source=$("$scripts/source.sh")
-	wanted=$(mktemp)
-	(cd "$scripts/kernels" && grep -h '^CONFIG_' "${@/%/.config}" | sort -u) > "$wanted"
-	dir=$kernels/$name-${source##*-6.12-}-$(sha256sum < "$wanted" | cut -c1-12)
-	[[ -e $dir/release ]] || build_kernel "$source" "$dir" "$wanted" >&2
-	rm "$wanted"
+	wanted=$(cd "$scripts/kernels" && grep -h '^CONFIG_' "${@/%/.config}" | sort -u)
+	dir=$kernels/$name-${source##*-6.12-}-$(sha256sum <<< "$wanted" | cut -c1-12)
+	if [[ ! -e $dir/release ]]; then
+		mkdir -p "$dir/build"
+		echo "$wanted" > "$dir/wanted"
+		build "$source" "$dir" >&2
+	fi
 	echo "$dir"
 }
 

@@ -35,23 +35,33 @@ package_version() {
 		sed -n 's/^Version: //p;T;q'
 }
 
+# as_root COMMAND...: fails if that is not allowed without a prompt.
+as_root() {
+	if ((EUID == 0)); then
+		"$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+# with_fresh_lists COMMAND...: if it fails, fetch the package lists and try again.
+with_fresh_lists() {
+	"$@" || { as_root apt-get update >&2 && "$@"; }
+}
+
 # unpack DIR PACKAGE...: download packages and unpack them, installing nothing.
 unpack() {
-	local dir=$1 debs
+	local dir=$1 debs status
 	shift
 
 	debs=$(mktemp -d)
 	say "fetching $*"
-	(cd "$debs" && apt-get -o APT::Sandbox::User="$(id -un)" \
-		-o Dpkg::Use-Pty=0 download "$@" >&2) || {
-		rm -r "$debs"
-		return 1
-	}
 	mkdir -p "$dir"
-	for deb in "$debs"/*.deb; do
-		dpkg-deb -x "$deb" "$dir"
-	done
+	(cd "$debs" && apt-get -o APT::Sandbox::User="$(id -un)" download "$@" >&2) &&
+		find "$debs" -name '*.deb' -print0 | xargs -0 -I{} dpkg-deb -x {} "$dir"
+	status=$?
 	rm -r "$debs"
+	return $status
 }
 
 # progress LABEL GUESS: count the lines of stdin towards their number last time,

@@ -24,7 +24,6 @@ add_line() {
 }
 
 lay_links "$tree/drivers/umbra"
-ln -sf "$top/include/uapi/linux/umbra.h" "$tree/include/uapi/linux/umbra.h"
-ln -sf "$top/include/linux/umbra.h" "$tree/include/linux/umbra.h"
+(cd "$top" && cp -sf "$top"/include/uapi/linux/umbra.h "$tree/include/uapi/linux/")
 add_line "$tree/drivers/Kconfig" 'source "drivers/umbra/Kconfig"' endmenu
 add_line "$tree/drivers/Makefile" 'obj-y += umbra/'

@@ -9,23 +9,29 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 current=$cache/source/$source_package
-lock source
 
-if lists_newer_than "$current/.checked"; then
+# Fetch the newest version, unless it is here. Sets version and dir.
+fetch() {
 	version=$(package_version "$source_package")
+	[[ $version ]] || return
 	dir=$cache/source/$source_package-$version
-	if [[ -n $version && ! -e $dir/.checked ]]; then
-		rm -rf "$dir.new"
-		unpack "$dir.new/deb" "$source_package"
-		say "unpacking $source_package $version (about a minute)"
-		tar -xf "$dir.new/deb/usr/src/$source_package.tar.xz" \
-			-C "$dir.new" --strip-components=1
-		rm -r "$dir.new/deb"
-		rm -rf "$dir"
-		mv "$dir.new" "$dir"
+	[[ ! -e $dir/.checked ]] || return 0
+	rm -rf "$dir"
+	unpack "$dir/deb" "$source_package"
+}
+
+lock source
+if lists_newer_than "$current/.checked"; then
+	"$scripts/deps.sh" fetch
+	if with_fresh_lists fetch; then
+		if [[ -e $dir/deb ]]; then
+			say "unpacking $source_package $version (some 10 seconds)"
+			tar -xf "$dir/deb/usr/src/$source_package.tar.xz" -C "$dir" --strip-components=1
+			rm -r "$dir/deb"
+		fi
+		ln -sfn "$dir" "$current"
 	fi
-	[[ -z $version ]] || ln -sfn "$dir" "$current"
-	[[ -e $current/Makefile ]] || die "apt knows no $source_package, and none is cached"
+	[[ -e $current/Makefile ]] || die "cannot fetch $source_package, and none is cached"
 	touch "$current/.checked"
 fi
 readlink -f "$current"

@@ -4,7 +4,8 @@
 # Usage: splat.sh LOG
 #
 # Look for complaints of the kernel in a guest's log, from the line on that says
-# a command started. Prints the first one and fails if there is any.
+# a command started. Prints the first one, after the name of the selftest at work,
+# and fails if there is any.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -26,13 +27,16 @@ kernel_log "$log" | awk -v context="$context" \
 # A KCSAN report counts only if it names umbra: hold it back until it ends.
 /BUG: KCSAN:/ { held = $0; next }
 held && /=====/ {
-	if (held ~ /umbra/)
-		exit print_held()
+	if (held ~ /umbra/) {
+		print selftest "\n" held
+		found = 1
+		exit
+	}
 	held = ""
 	next
 }
 held { held = held "\n" $0; next }
-function print_held() { print held; found = 1; return 1 }
-!found && $0 ~ pattern { found = 1 }
+/umbra-vm: selftest/ { selftest = $0 }
+!found && $0 ~ pattern { found = 1; print selftest }
 found && context-- > 0
 END { exit found }'

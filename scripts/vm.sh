@@ -12,7 +12,7 @@
 #   --smp N          CPUs (2)
 #   --mem SIZE       memory (2G)
 #   --append TEXT    more kernel command line
-#   --timeout SECONDS (600)
+#   --timeout SECONDS (600; a day if interactive)
 #   --files PATH     a file or a directory to put into the guest's /umbra
 #   --test           take the module built with hold points
 #   --log FILE       where the kernel's log goes (build/logs/)
@@ -25,7 +25,7 @@ set -euo pipefail
 (($#)) || usage
 kernel=$1
 shift
-smp=2 mem=2G append='' timeout=600 interactive='' variant='' log=
+smp=2 mem=2G append='' timeout='' interactive='' variant='' log=
 files=()
 while (($#)); do
 	case $1 in
@@ -71,6 +71,7 @@ done
 cmdline="console=$console panic=-1 ignore_loglevel printk.devkmsg=on"
 if [[ $interactive ]]; then
 	cmdline+=" interactive=1" # a variable of init's
+	timeout=${timeout:-86400}
 	serial=(-chardev "stdio,id=con,mux=on,signal=off,logfile=$log"
 		-serial chardev:con -mon chardev=con)
 else
@@ -80,7 +81,7 @@ else
 fi
 "$scripts/initramfs.sh" "$dir" "$tmp/initramfs" "${files[@]}"
 
-run=(timeout --foreground -k 5 "$timeout" "$qemu" "${accel[@]}"
+run=(timeout --foreground -k 5 "${timeout:-600}" "$qemu" "${accel[@]}"
 	-smp "$smp" -m "$mem" -kernel "$dir/vmlinuz" -initrd "$tmp/initramfs"
 	-append "$cmdline $append" -display none -nodefaults -no-reboot "${serial[@]}")
 if [[ $interactive ]]; then
