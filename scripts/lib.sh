@@ -40,7 +40,7 @@ as_root() {
 	if ((EUID == 0)); then
 		"$@"
 	else
-		sudo -n "$@"
+		command -v sudo > /dev/null && sudo -n "$@"
 	fi
 }
 
@@ -101,7 +101,7 @@ lay_links() {
 }
 
 # kernel_log LOG: what the kernel said since the guest's command started.
-kernel_log() { sed '1,/umbra-vm: start/d' "$1"; }
+kernel_log() { sed '0,/umbra-vm: start/d' "$1"; }
 
 # vm_result LABEL STATUS ERRORS: how a guest ended (see vm.sh), as one more test, with
 # the errors of vm.sh if it failed.
