@@ -26,4 +26,5 @@ add_line() {
 lay_links "$tree/drivers/umbra"
 (cd "$top" && cp -sf "$top"/include/uapi/linux/umbra.h "$tree/include/uapi/linux/")
 add_line "$tree/drivers/Kconfig" 'source "drivers/umbra/Kconfig"' endmenu
-add_line "$tree/drivers/Makefile" 'obj-y += umbra/'
+# shellcheck disable=SC2016 # make's variable, not ours
+add_line "$tree/drivers/Makefile" 'obj-$(CONFIG_UMBRA) += umbra/'

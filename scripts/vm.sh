@@ -68,13 +68,14 @@ files+=("$tmp/command")
 for file in "$top/build/$kernel$variant"/*.ko "$top/build/selftests"; do
 	[[ ! -e $file ]] || files+=("$file")
 done
-cmdline="console=$console panic=-1 ignore_loglevel printk.devkmsg=on"
+cmdline="console=$console panic=-1"
 if [[ $interactive ]]; then
-	cmdline+=" interactive=1" # a variable of init's
+	cmdline+=" quiet interactive=1" # the latter is a variable of init's
 	timeout=${timeout:-86400}
 	serial=(-chardev "stdio,id=con,mux=on,signal=off,logfile=$log"
 		-serial chardev:con -mon chardev=con)
 else
+	cmdline+=" ignore_loglevel printk.devkmsg=on"
 	serial=(-serial "file:$log" -serial stdio -monitor none)
 	# KCSAN also reports races that are not umbra's.
 	[[ $kernel == kcsan ]] || cmdline+=" panic_on_warn=1 oops=panic"
