@@ -12,29 +12,46 @@
 /* What is done to the memory at @p, under the lock of the TLB. */
 typedef void (*touch_fn)(void *p, void *ctx);
 
-/* Returns an error of umbra_pgtable_translate() if there is no translation. */
+/* The TLB does not know @gfn: walk the table, and fill the TLB. */
+static int walk(struct umbra_vcpu *vcpu, gfn_t gfn, u32 access,
+		umbra_leaf_t *page)
+{
+	umbra_leaf_t leaf;
+	int level, ret;
+
+	umbra_stat_inc(vcpu->vm, tlb_misses);
+	ret = umbra_pgtable_translate(&vcpu->vm->pgt, gfn, access, &leaf,
+				      &level);
+	if (ret)
+		return ret;
+	umbra_tlb_fill(&vcpu->tlb, gfn, level, leaf);
+	*page = leaf + PFN_PHYS(gfn & (umbra_level_span(level) - 1));
+	return 0;
+}
+
+/*
+ * Returns -ENOENT or -EACCES if there is no good enough translation, -ENOTUNIQ
+ * if there are two.
+ */
 static int try_touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access,
 		     touch_fn touch, void *ctx)
 {
 	gfn_t gfn = PHYS_PFN(gpa);
-	umbra_leaf_t leaf;
-	int ret = 0;
+	umbra_leaf_t page;
+	int ret;
 
 	spin_lock(&vcpu->tlb.lock);
-	leaf = umbra_tlb_lookup(&vcpu->tlb, gfn, access);
-	if (leaf) {
+	ret = umbra_tlb_lookup(&vcpu->tlb, gfn, access, &page);
+	if (!ret)
 		umbra_stat_inc(vcpu->vm, tlb_hits);
-	} else {
-		umbra_stat_inc(vcpu->vm, tlb_misses);
-		ret = umbra_pgtable_translate(&vcpu->vm->pgt, gfn, access,
-					      &leaf);
-		if (!ret)
-			umbra_tlb_fill(&vcpu->tlb, gfn, leaf);
-	}
+	else if (ret == -ENOENT)
+		ret = walk(vcpu, gfn, access, &page);
+	else
+		umbra_stat_inc(vcpu->vm, tlb_conflicts);
 	if (!ret) {
 		umbra_hold(&vcpu->vm->hold, UMBRA_POINT_ACCESS_TRANSLATED,
 			   false);
-		touch(__va(umbra_leaf_pa(leaf)) + offset_in_page(gpa), ctx);
+		touch(__va(umbra_leaf_pa(page)) + offset_in_page(gpa), ctx);
 	}
 	spin_unlock(&vcpu->tlb.lock);
 	return ret;
@@ -44,18 +61,25 @@ static int try_touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access,
 static int touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access, u32 flags,
 		 touch_fn fn, void *ctx)
 {
-	u32 fault_flags = 0;
-	int ret = 0;
+	u32 fault_flags = UMBRA_FAULT_ACCESS;
+	int ret;
 
 	if (access == UMBRA_PTE_WRITE)
 		fault_flags |= UMBRA_FAULT_WRITE;
 	if (flags & UMBRA_ACCESS_NOWAIT)
 		fault_flags |= UMBRA_FAULT_NOWAIT;
 
-	while (!ret && try_touch(vcpu, gpa, access, fn, ctx)) {
+	for (;;) {
 		gfn_t gfn = PHYS_PFN(gpa);
 
-		ret = umbra_fault(vcpu, &gfn, gfn + 1, fault_flags);
+		ret = try_touch(vcpu, gpa, access, fn, ctx);
+		if (ret == -ENOENT || ret == -EACCES)
+			ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
+					  gfn + 1, fault_flags);
+		else
+			break;
+		if (ret)
+			return ret;
 	}
 	if (!ret)
 		umbra_stat_inc(vcpu->vm, accesses);

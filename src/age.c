@@ -2,7 +2,7 @@
 /*
  * Testing and clearing young over a range of pages.
  */
-#include <linux/bitops.h>
+#include <linux/bitmap.h>
 #include <linux/math64.h>
 
 #include "age.h"
@@ -13,17 +13,21 @@ struct age {
 	bool young;
 };
 
-static void age_leaf(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
+static void age_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 		     umbra_leaf_t new)
 {
 	struct age *age = ctx;
 	const struct umbra_age_map *map = age->map;
+	u64 first, last;
 
 	if (!(old & UMBRA_PTE_YOUNG))
 		return;
 	age->young = true;
-	if (map)
-		__set_bit(div64_u64(gfn - map->gfn, map->granule), map->bits);
+	if (map) {
+		first = div64_u64(gfn - map->gfn, map->granule);
+		last = div64_u64(gfn + nr - 1 - map->gfn, map->granule);
+		bitmap_set(map->bits, first, last - first + 1);
+	}
 	if (!(new & UMBRA_PTE_YOUNG))
 		umbra_stat_inc(age->vm, aged);
 }

@@ -42,6 +42,8 @@ union arg {
 	struct umbra_clear_dirty_log clear_dirty_log;
 	struct umbra_translate translate;
 	struct umbra_verify verify;
+	struct umbra_split split;
+	struct umbra_collapse collapse;
 	struct umbra_get_stats get_stats;
 	struct umbra_fault fault;
 	struct umbra_access access;
@@ -187,8 +189,8 @@ static int do_fault(struct call *call)
 
 	if (!range_ok(vcpu->vm, cmd->gpa, cmd->length, PAGE_SIZE))
 		return -EINVAL;
-	ret = umbra_fault(vcpu, &gfn, PHYS_PFN(cmd->gpa + cmd->length),
-			  cmd->flags);
+	ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
+			  PHYS_PFN(cmd->gpa + cmd->length), cmd->flags);
 	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
 	return progress(cmd->done, ret);
 }
@@ -512,9 +514,9 @@ static int do_translate(struct call *call)
 
 	leaf = umbra_pgtable_lookup(&vm->pgt, PHYS_PFN(cmd->gpa), &level);
 	cmd->pte = leaf & UMBRA_LEAF_ATTRS;
-	cmd->leaf_shift = PAGE_SHIFT + vm->pgt.fmt->gfn_shift[level];
+	cmd->leaf_shift = PAGE_SHIFT + umbra_level_shift(level);
 	cmd->hpa = hpa && leaf ? umbra_leaf_pa(leaf) +
-				 offset_in_page(cmd->gpa) : 0;
+				 cmd->gpa % BIT_ULL(cmd->leaf_shift) : 0;
 	return 0;
 }
 
@@ -531,6 +533,40 @@ static int do_verify(struct call *call)
 	cmd->mismatches = 0;
 	cmd->first_bad = 0;
 	ret = umbra_verify(vm, &gfn, PHYS_PFN(cmd->gpa + cmd->length), cmd);
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
+
+static int do_split(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_split *cmd = &call->arg.split;
+	gfn_t gfn = PHYS_PFN(cmd->gpa);
+	int ret;
+
+	if (cmd->pad || !range_ok(vm, cmd->gpa, cmd->length, PAGE_SIZE))
+		return -EINVAL;
+	if (cmd->leaf_shift != PAGE_SHIFT && cmd->leaf_shift != PMD_SHIFT &&
+	    cmd->leaf_shift != PUD_SHIFT)
+		return -EINVAL;
+	ret = umbra_split_range(vm, &gfn, PHYS_PFN(cmd->gpa + cmd->length),
+				(cmd->leaf_shift - PAGE_SHIFT) /
+				UMBRA_TABLE_BITS);
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
+
+static int do_collapse(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_collapse *cmd = &call->arg.collapse;
+	gfn_t gfn = PHYS_PFN(cmd->gpa);
+	int ret;
+
+	if (!range_ok(vm, cmd->gpa, cmd->length, PAGE_SIZE))
+		return -EINVAL;
+	ret = umbra_collapse_range(vm, &gfn,
+				   PHYS_PFN(cmd->gpa + cmd->length));
 	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
 	return progress(cmd->done, ret);
 }
@@ -561,9 +597,12 @@ static int do_get_stats(struct call *call)
 	cmd->unmapped = sum.unmapped;
 	cmd->aged = sum.aged;
 	cmd->protected = sum.protected;
+	cmd->splits = sum.splits;
+	cmd->collapses = sum.collapses;
 	cmd->flushes = sum.flushes;
 	cmd->tlb_hits = sum.tlb_hits;
 	cmd->tlb_misses = sum.tlb_misses;
+	cmd->tlb_conflicts = sum.tlb_conflicts;
 	cmd->accesses = sum.accesses;
 	return 0;
 }
@@ -587,6 +626,9 @@ static int do_test(struct call *call)
 	cmd->in_progress = vm->inv.in_progress;
 	cmd->sequence = vm->inv.seq;
 	read_unlock(&vm->mmu_lock);
+	cmd->root = __pa(vm->pgt.root);
+	cmd->levels = vm->pgt.layout.levels;
+	cmd->root_bits = vm->pgt.layout.root_bits;
 	return 0;
 }
 #endif
@@ -604,6 +646,8 @@ static const struct ioctl_op vm_ops[] = {
 	IOCTL_OP(UMBRA_TRANSLATE, umbra_translate, hpa, UMBRA_TRANSLATE_HPA,
 		 do_translate),
 	IOCTL_OP(UMBRA_VERIFY, umbra_verify, first_bad, 0, do_verify),
+	IOCTL_OP(UMBRA_SPLIT, umbra_split, done, 0, do_split),
+	IOCTL_OP(UMBRA_COLLAPSE, umbra_collapse, done, 0, do_collapse),
 	IOCTL_OP(UMBRA_GET_STATS, umbra_get_stats, accesses, 0, do_get_stats),
 #ifdef CONFIG_UMBRA_TEST
 	{ .cmd = UMBRA_TEST, .size = sizeof(struct umbra_test),
@@ -635,36 +679,26 @@ static const struct file_operations vm_fops = {
 
 /* -------------------------------------------------------------- the device */
 
-static const struct umbra_fmt *const formats[] = {
-	[UMBRA_FMT_X86_NPT] = &umbra_fmt_x86_npt,
-};
-
-static const struct umbra_fmt *find_format(u32 id)
-{
-	return id < ARRAY_SIZE(formats) ? formats[id] : NULL;
-}
-
 static int do_get_caps(struct call *call)
 {
 	struct umbra_get_caps *cmd = &call->arg.get_caps;
-	const struct umbra_fmt *fmt = find_format(cmd->format);
+	const struct umbra_fmt *fmt = umbra_fmt_get(cmd->format);
 	unsigned int level;
 
-	if (cmd->pad)
-		return -EINVAL;
 	if (!fmt)
 		return -EOPNOTSUPP;
-	cmd->formats = BIT(ARRAY_SIZE(formats)) - 1;
+	for (cmd->formats = 0; umbra_fmt_get(fls(cmd->formats)); )
+		cmd->formats = cmd->formats << 1 | 1;
 	cmd->gpa_bits_min = fmt->gpa_bits_min;
 	cmd->gpa_bits_max = fmt->gpa_bits_max;
 	cmd->leaf_sizes = 0;
-	for (level = 0; level < fmt->levels; level++)
+	for (level = 0; level < UMBRA_MAX_LEVELS; level++)
 		if (fmt->leaf_levels & BIT(level))
-			cmd->leaf_sizes |= umbra_fmt_span(fmt, level) <<
-					   PAGE_SHIFT;
+			cmd->leaf_sizes |= PFN_PHYS(umbra_level_span(level));
 	cmd->mem_flags = UMBRA_MEM_FLAGS;
 	cmd->max_slots = UMBRA_MAX_SLOTS;
 	cmd->max_vcpus = UMBRA_MAX_VCPUS;
+	cmd->vm_flags = UMBRA_VM_SOFT_AD;
 	cmd->max_slot_pages = UMBRA_MAX_SLOT_PAGES;
 	return 0;
 }
@@ -672,8 +706,9 @@ static int do_get_caps(struct call *call)
 static int do_create_vm(struct call *call)
 {
 	struct umbra_create_vm *cmd = &call->arg.create_vm;
-	const struct umbra_fmt *fmt = find_format(cmd->format);
+	const struct umbra_fmt *fmt = umbra_fmt_get(cmd->format);
 	u32 bits = cmd->gpa_bits;
+	struct umbra_layout layout;
 	struct umbra_vm *vm;
 	int ret;
 
@@ -686,7 +721,13 @@ static int do_create_vm(struct call *call)
 	if (bits < fmt->gpa_bits_min || bits > fmt->gpa_bits_max)
 		return -EINVAL;
 
-	vm = umbra_vm_create(fmt, bits, &umbra_mn_ops);
+	ret = umbra_layout_init(&layout, fmt, bits,
+				cmd->flags & UMBRA_VM_SOFT_AD ? UMBRA_AD_SW :
+								UMBRA_AD_HW);
+	if (ret)
+		return ret;
+
+	vm = umbra_vm_create(&layout, bits, &umbra_mn_ops);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	ret = make_fd(call, "umbra-vm", &vm_fops, vm);
@@ -701,7 +742,8 @@ static int do_create_vm(struct call *call)
 static const struct ioctl_op dev_ops[] = {
 	IOCTL_OP(UMBRA_GET_CAPS, umbra_get_caps, max_slot_pages, 0,
 		 do_get_caps),
-	IOCTL_OP(UMBRA_CREATE_VM, umbra_create_vm, pad, 0, do_create_vm),
+	IOCTL_OP(UMBRA_CREATE_VM, umbra_create_vm, pad, UMBRA_VM_SOFT_AD,
+		 do_create_vm),
 };
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)

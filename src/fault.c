@@ -14,21 +14,26 @@
 #include "invalidate.h"
 
 /*
- * One run of pages: neighbours in one memslot and in one table of the lowest
- * level.
+ * One run of pages: neighbours in one memslot, and in one table of the lowest
+ * level or in one block of the primary MMU.
  */
 struct run {
 	/* what is asked */
-	struct umbra_vcpu *vcpu;
+	struct umbra_vm *vm;
+	struct umbra_supplies *supplies;
 	gfn_t gfn;
 	gfn_t end;
 	u32 flags;
+	umbra_leaf_t extra;	/* A and D of what was collapsed */
 	/* found in the memslots */
 	const struct umbra_memslot *slot;
-	unsigned long hva;
 	u64 generation;
 	/* found in the primary page table */
 	u64 seq;
+	struct umbra_host_run host;
+	/* what is installed: leaves from @base on */
+	gfn_t base;
+	int level;
 	unsigned int nr;
 };
 
@@ -39,159 +44,313 @@ enum obstacle {
 	INVALIDATION,	/* one is in progress */
 	SLOT_UPDATE,	/* the memslot is being deleted or moved (U8) */
 	ABSENT,		/* the primary MMU does not map the page */
+	BLOCK,		/* a block has to be split first */
+	TABLE,		/* smaller leaves are where a block is to be */
 };
 
-/* Cut the run to its memslot and table. Returns 0, -ENOENT or -EACCES. */
+static bool is_write(const struct run *r)
+{
+	return r->flags & UMBRA_FAULT_WRITE;
+}
+
+/* Cut the run to its memslot. Returns what stands in the way, or -errno. */
 static int find_slot(struct run *r)
 {
-	struct umbra_vm *vm = r->vcpu->vm;
-	const struct umbra_memslots *slots = umbra_vm_slots(vm);
+	const struct umbra_memslots *slots = umbra_vm_slots(r->vm);
 
 	r->slot = umbra_memslots_first(slots, r->gfn, r->gfn + 1);
 	if (!r->slot)
 		return -ENOENT;
-	if (r->flags & UMBRA_FAULT_WRITE && r->slot->flags & UMBRA_MEM_READONLY)
-		return -EACCES;
 	r->generation = slots->generation;
-	r->hva = umbra_memslot_hva(r->slot, r->gfn);
-	r->end = min3(r->end, umbra_memslot_end(r->slot),
-		      ALIGN(r->gfn + 1, UMBRA_BATCH));
-	return 0;
+	if (r->slot->flags & UMBRA_MEM_INVALID)
+		return SLOT_UPDATE;
+	if (is_write(r) && r->slot->flags & UMBRA_MEM_READONLY)
+		return -EACCES;
+	r->host.hva = umbra_memslot_hva(r->slot, r->gfn);
+	r->end = umbra_inv_clip(r->vm, r->gfn,
+				min(r->end, umbra_memslot_end(r->slot)));
+	return r->end > r->gfn ? NONE : INVALIDATION;
 }
 
 /*
- * Read the primary page table. Returns the number of pages, or an error of
- * umbra_host_walk().
+ * May a block of @level that maps the first page stand in the table? It has to
+ * lie in the memslot, gfns and hvas must be aligned alike, and a log needs to
+ * tell pages apart. Next to an invalidation in progress leaves stay small, or
+ * the fault would have to wait for what it was not asked for.
  */
+static bool block_fits(const struct run *r, int level)
+{
+	const struct umbra_memslot *slot = r->slot;
+	gfn_t span = umbra_level_span(level);
+	gfn_t base = ALIGN_DOWN(r->gfn, span);
+
+	return r->vm->pgt.layout.fmt->leaf_levels & BIT(level) &&
+	       level < r->vm->pgt.layout.levels &&
+	       !slot->dirty_bitmap &&
+	       base >= slot->base_gfn &&
+	       base + span <= umbra_memslot_end(slot) &&
+	       !((PHYS_PFN(slot->hva) - slot->base_gfn) % span) &&
+	       umbra_inv_clip(r->vm, base, base + span) == base + span;
+}
+
+/* What the primary MMU gives and the leaf is not to have, or the other way. */
+static umbra_leaf_t adjust(const struct run *r, umbra_leaf_t leaf)
+{
+	const struct umbra_layout *l = &r->vm->pgt.layout;
+
+	/* Each for its own reason (U14). */
+	if (r->slot->flags & UMBRA_MEM_READONLY ||
+	    (umbra_log_by_protection(r->slot) && !is_write(r)))
+		leaf &= ~(umbra_leaf_t)UMBRA_PTE_WRITE;
+	if (r->flags & UMBRA_FAULT_ACCESS &&
+	    l->bits == &l->fmt->bits[UMBRA_AD_SW])
+		leaf |= UMBRA_PTE_YOUNG | (is_write(r) ? UMBRA_PTE_DIRTY : 0);
+	return leaf;
+}
+
+/* Decide what to install. */
+static void plan(struct run *r)
+{
+	umbra_leaf_t *leaves = r->host.leaves;
+	unsigned int i;
+	u64 offset;
+
+	for (r->level = r->host.level; r->level; r->level--)
+		if (block_fits(r, r->level))
+			break;
+	if (r->level) {
+		offset = r->gfn & (umbra_level_span(r->level) - 1);
+		r->base = r->gfn - offset;
+		leaves[0] = adjust(r, leaves[0] - PFN_PHYS(offset)) | r->extra;
+		r->nr = 1;
+		/* A smaller block than the primary MMU's does not cover all. */
+		r->end = min(r->gfn + r->host.nr,
+			     r->base + umbra_level_span(r->level));
+		return;
+	}
+
+	r->base = r->gfn;
+	r->nr = min_t(u64, r->host.nr, r->host.nr_leaves);
+	r->end = r->gfn + r->nr;
+	if (r->host.level)
+		for (i = 1; i < r->nr; i++)
+			leaves[i] = leaves[i - 1] + PAGE_SIZE;
+	for (i = 0; i < r->nr; i++)
+		leaves[i] = adjust(r, leaves[i]);
+}
+
+/* Read the primary page table. Returns what stands in the way, or -errno. */
 static int look_up(struct run *r)
 {
-	struct umbra_vcpu *vcpu = r->vcpu;
-	bool write = r->flags & UMBRA_FAULT_WRITE;
-	int i, nr;
+	int ret;
 
-	umbra_stat_inc(vcpu->vm, faults);
-	r->seq = umbra_inv_sample(vcpu->vm);	/* before the look-up: U1 */
-	nr = umbra_host_walk(vcpu->vm->mm, r->hva, r->end - r->gfn, write,
-			     vcpu->batch);
-	if (nr <= 0)
-		return nr;
-	r->nr = nr;
-
-	/* What the memslot does not give; each for its own reason (U14). */
-	if (r->slot->flags & UMBRA_MEM_READONLY ||
-	    (umbra_log_by_protection(r->slot) && !write))
-		for (i = 0; i < nr; i++)
-			vcpu->batch[i] &= ~(umbra_leaf_t)UMBRA_PTE_WRITE;
-	return nr;
+	umbra_stat_inc(r->vm, faults);
+	r->host.nr = r->end - r->gfn;
+	r->host.nr_leaves = UMBRA_BATCH - r->gfn % UMBRA_BATCH;
+	r->host.leaves = r->supplies->leaves;
+	r->seq = umbra_inv_sample(r->vm);	/* before the look-up: U1 */
+	ret = umbra_host_walk(r->vm->mm, &r->host, is_write(r));
+	if (ret)
+		return ret == -ENOENT ? ABSENT : ret;
+	plan(r);
+	return NONE;
 }
 
 /* Returns what stands in the way, or -errno. */
 static int install(struct run *r)
 {
-	struct umbra_vm *vm = r->vcpu->vm;
-	int ret = NONE, changed = 0;
+	struct umbra_vm *vm = r->vm;
+	int changed;
 
-	read_lock(&vm->mmu_lock);
+	lockdep_assert_held(&vm->mmu_lock);
+
 	if (vm->dead)
-		ret = -ESRCH;
-	else if (umbra_inv_retry(vm, r->seq, r->gfn, r->gfn + r->nr))
-		ret = STALE;
-	else
-		changed = umbra_pgtable_map(&vm->pgt, r->gfn, r->vcpu->batch,
-					    r->nr, &r->vcpu->mc);
-	umbra_hold(&vm->hold, UMBRA_POINT_FAULT_INSTALLED, false);
-	/* Writable first, then logged (U10). */
-	if (changed > 0 && r->flags & UMBRA_FAULT_WRITE &&
-	    umbra_log_by_protection(r->slot))
-		umbra_log_mark(r->slot, r->gfn, r->nr);
-	read_unlock(&vm->mmu_lock);
-
+		return -ESRCH;
+	if (umbra_inv_retry(vm, r->seq, r->base,
+			    r->base + r->nr * umbra_level_span(r->level))) {
+		umbra_stat_inc(vm, retries);
+		return STALE;
+	}
+	changed = umbra_pgtable_map(&vm->pgt, r->base, r->level,
+				    r->host.leaves, r->nr, &r->supplies->mc);
+	if (changed == -E2BIG)
+		return BLOCK;
+	if (changed == -EMLINK)
+		return TABLE;
 	if (changed < 0)
 		return umbra_vm_break(vm, "a leaf outlived its page");
 	umbra_stat_add(vm, mapped, changed);
-	if (ret == STALE)
-		umbra_stat_inc(vm, retries);
-	return ret;
+
+	umbra_hold(&vm->hold, UMBRA_POINT_FAULT_INSTALLED, false);
+	/* Writable first, then logged (U10). */
+	if (is_write(r) && umbra_log_by_protection(r->slot))
+		umbra_log_mark(r->slot, r->base, r->nr);
+	return NONE;
 }
 
 /* Try the run once. Returns what stands in the way, or -errno. */
 static int try_run(struct run *r)
 {
-	struct umbra_vm *vm = r->vcpu->vm;
 	int ret, idx;
 
-	idx = srcu_read_lock(&vm->srcu);
+	idx = srcu_read_lock(&r->vm->srcu);
 	ret = find_slot(r);
-	if (ret)
-		goto out;
-	if (r->slot->flags & UMBRA_MEM_INVALID) {
-		ret = SLOT_UPDATE;
-		goto out;
+	if (!ret)
+		ret = look_up(r);
+	if (!ret) {
+		umbra_hold(&r->vm->hold, UMBRA_POINT_FAULT_LOOKED_UP, true);
+		read_lock(&r->vm->mmu_lock);
+		ret = install(r);
+		read_unlock(&r->vm->mmu_lock);
 	}
-	r->end = umbra_inv_clip(vm, r->gfn, r->end);
-	if (r->end == r->gfn) {
-		ret = INVALIDATION;
-		goto out;
-	}
-	ret = look_up(r);
-	if (ret <= 0) {
-		ret = ret == -ENOENT ? ABSENT : -EFAULT;
-		goto out;
-	}
-	umbra_hold(&vm->hold, UMBRA_POINT_FAULT_LOOKED_UP, true);
-	ret = install(r);
-out:
-	srcu_read_unlock(&vm->srcu, idx);
+	if (ret == TABLE)
+		r->extra = umbra_collapse(r->vm, r->slot, r->base, r->level);
+	srcu_read_unlock(&r->vm->srcu, idx);
 	return ret;
 }
 
 /* Sleep until an obstacle may have gone. */
 static int overcome(const struct run *r, enum obstacle obstacle)
 {
-	struct umbra_vm *vm = r->vcpu->vm;
+	struct umbra_vm *vm = r->vm;
 	bool nowait = r->flags & UMBRA_FAULT_NOWAIT;
 
-	if (obstacle == STALE)
+	switch (obstacle) {
+	case NONE:
+	case STALE:
+	case TABLE:
 		return 0;
-	if (obstacle == ABSENT) {
+	case BLOCK:
+		umbra_split(vm, &r->supplies->mc, r->gfn);
+		return 0;
+	case ABSENT:
 		umbra_stat_inc(vm, faultins);
-		return umbra_host_fault_in(vm->mm, r->hva, r->end - r->gfn,
-					   r->flags & UMBRA_FAULT_WRITE,
-					   nowait);
+		return umbra_host_fault_in(vm->mm, r->host.hva,
+					   min_t(u64, r->end - r->gfn,
+						 UMBRA_BATCH),
+					   is_write(r), nowait);
+	case INVALIDATION:
+	case SLOT_UPDATE:
+		break;
 	}
 	if (nowait)
 		return -EAGAIN;
 	umbra_stat_inc(vm, waits);
-	if (obstacle == SLOT_UPDATE)
-		return umbra_wait_for_slots(vm, r->generation);
-	return umbra_inv_wait(vm, r->gfn);
+	return obstacle == SLOT_UPDATE ?
+	       umbra_wait_for_slots(vm, r->generation) :
+	       umbra_inv_wait(vm, r->gfn);
 }
 
-int umbra_fault(struct umbra_vcpu *vcpu, gfn_t *gfn, gfn_t end, u32 flags)
+int umbra_fault(struct umbra_vm *vm, struct umbra_supplies *supplies,
+		gfn_t *gfn, gfn_t end, u32 flags)
 {
-	int ret;
-
-	lockdep_assert_held(&vcpu->lock);
+	umbra_leaf_t extra = 0;
 
 	while (*gfn < end) {
 		struct run r = {
-			.vcpu = vcpu, .gfn = *gfn, .end = end, .flags = flags,
+			.vm = vm, .supplies = supplies, .gfn = *gfn,
+			.end = end, .flags = flags, .extra = extra,
 		};
+		int ret;
 
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		ret = umbra_memcache_topup(&vcpu->mc);
+		ret = umbra_memcache_topup(&supplies->mc);
 		if (ret)
 			return ret;
 
 		ret = try_run(&r);
+		extra = ret == TABLE ? r.extra : 0;
 		if (ret == NONE)
-			*gfn += r.nr;
+			*gfn = r.end;
 		else if (ret > 0)
 			ret = overcome(&r, ret);
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
+}
+
+/* ---------------------------------------------------------- change of size */
+
+struct search {
+	bool found;
+	gfn_t gfn;
+};
+
+static void find_small(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t leaf,
+		       umbra_leaf_t same)
+{
+	struct search *s = ctx;
+
+	if (!s->found && nr == 1) {
+		s->found = true;
+		s->gfn = gfn;
+	}
+}
+
+static bool found(void *ctx)
+{
+	const struct search *s = ctx;
+
+	return s->found || need_resched();
+}
+
+static const struct umbra_leaf_ops find_small_ops = {
+	.leaf = find_small, .stop = found,
+};
+
+int umbra_collapse_range(struct umbra_vm *vm, gfn_t *gfn, gfn_t end)
+{
+	struct umbra_supplies supplies = {};
+	int ret = umbra_supplies_init(&supplies);
+
+	while (!ret && *gfn < end) {
+		struct search s = {};
+		gfn_t next = *gfn;
+
+		umbra_pgtable_visit(&vm->pgt, &next, end, &find_small_ops, &s);
+		if (s.found) {
+			gfn_t at = s.gfn;
+
+			ret = umbra_fault(vm, &supplies, &at, at + 1, 0);
+			next = ALIGN(s.gfn + 1, umbra_level_span(1));
+			if (ret != -EINTR && ret != -ENOMEM && ret != -ESRCH &&
+			    ret != -EIO)
+				ret = 0;
+		} else if (signal_pending(current)) {
+			ret = -EINTR;
+		}
+		if (!ret)
+			*gfn = min(next, end);
+		cond_resched();
+	}
+	umbra_supplies_destroy(&supplies);
+	return ret;
+}
+
+int umbra_split_range(struct umbra_vm *vm, gfn_t *gfn, gfn_t end, int level)
+{
+	struct umbra_memcache mc;
+	int at, ret = 0;
+
+	umbra_memcache_init(&mc, &umbra_table_ops);
+	while (!ret && *gfn < end) {
+		umbra_leaf_t leaf = umbra_pgtable_lookup(&vm->pgt, *gfn, &at);
+
+		if (signal_pending(current)) {
+			ret = -EINTR;
+		} else if (leaf && at > level) {
+			ret = umbra_memcache_topup(&mc);
+			if (!ret)
+				umbra_split(vm, &mc, *gfn);
+		} else {
+			at = max(at, 1);
+			*gfn = min(end, ALIGN(*gfn + 1, umbra_level_span(at)));
+		}
+		cond_resched();
+	}
+	umbra_memcache_destroy(&mc);
+	return ret;
 }

@@ -3,16 +3,50 @@
  * Page-table formats: geometry and bits, nothing else.
  *
  * A format is data; the encoders below are all that reads it. An entry is a
- * 64-bit word and in one of three states, told apart by @type_mask:
+ * 64-bit word and in one of three states:
  *
- *	absent	every other value, and always 0
- *	table	@type_table; the address of the next lower table
- *	leaf	@type_leaf[level > 0]; the address of memory, attributes
+ *	table	(entry & table_mask) == table; the address of a lower table
+ *	leaf	(entry & leaf_mask) == leaf; the address of memory, attributes
+ *	absent	anything else, and always 0
+ *
+ * Each format has two sets of bits. With UMBRA_AD_HW the hardware sets the
+ * accessed and dirty bits. With UMBRA_AD_SW it need not have any: an old leaf
+ * is not valid for the hardware and a clean one not writable, so that the
+ * first access and the first write fault; what the leaf allows then is kept in
+ * bits that the hardware ignores. POWER8 and MIPS work in this way, and so does
+ * EPT without accessed and dirty flags.
  */
 #ifndef UMBRA_FMT_H
 #define UMBRA_FMT_H
 
+#include <linux/compiler.h>
+#include <asm/byteorder.h>
+
 #include "types.h"
+
+/* A table below the root is a page of entries. */
+#define UMBRA_TABLE_BITS	9
+
+enum umbra_ad { UMBRA_AD_HW, UMBRA_AD_SW, UMBRA_NR_AD };
+
+/**
+ * struct umbra_fmt_bits - what the bits of an entry mean
+ * @leaf_mask: bits that tell a leaf: [0] at level 0, [1] above
+ * @leaf: their value in a leaf. Likewise
+ * @leaf_bits: all bits of a leaf but its address and @leaf, for each of the
+ *	sixteen combinations of UMBRA_PTE_WRITE to UMBRA_PTE_DIRTY
+ * @attr: [n]: UMBRA_PTE_* bit n + 1 is set in a leaf if any bit of @mask is,
+ *	or, with @clear, if none is
+ */
+struct umbra_fmt_bits {
+	u64 leaf_mask[2];
+	u64 leaf[2];
+	u64 leaf_bits[16];
+	struct {
+		u64 mask;
+		bool clear;
+	} attr[4];
+};
 
 /**
  * struct umbra_fmt - a page-table format
@@ -20,101 +54,187 @@
  * @id: UMBRA_FMT_*
  * @gpa_bits_min: smallest guest physical address size
  * @gpa_bits_max: largest guest physical address size
- * @levels: number of levels
+ * @levels_min: the fewest levels
+ * @root_bits: log2 of the entries of the root, or of the most it can have
+ * @root_varies: the root is only as large as the address size needs
+ * @big_endian: byte order of an entry in memory
  * @leaf_levels: bit n is set if a leaf may stand at level n
- * @gfn_shift: [n]: log2 of the pages that an entry of level n spans; [@levels]:
- *	of the pages that the whole table spans
- * @addr_mask: where an entry holds an address, unshifted
- * @type_mask: bits that tell what an entry is; level 0 has no tables
- * @type_leaf: their value in a leaf: [0] at level 0, [1] above
- * @type_table: their value in a table entry
- * @table_bits: all bits of a table entry but its address
- * @leaf_bits: all bits of a leaf but its address and type, for each of the
- *	sixteen combinations of UMBRA_PTE_WRITE to UMBRA_PTE_DIRTY
- * @attr: [n]: UMBRA_PTE_* bit n + 1 is set in a leaf if (leaf & mask) == value
+ * @addr_shift: an address is shifted right by this to be put into an entry
+ * @addr_mask: where an entry holds an address
+ * @table_mask: bits that tell a table entry; level 0 has none
+ * @table: their value in a table entry
+ * @table_bits: all other bits of a table entry but its address
+ * @bits: the bits of a leaf, by enum umbra_ad; no @leaf_mask: not supported
  */
 struct umbra_fmt {
 	const char *name;
 	u32 id;
 	u8 gpa_bits_min;
 	u8 gpa_bits_max;
-	u8 levels;
+	u8 levels_min;
+	u8 root_bits;
+	bool root_varies;
+	bool big_endian;
 	u8 leaf_levels;
-	u8 gfn_shift[UMBRA_MAX_LEVELS + 1];
+	u8 addr_shift;
 	u64 addr_mask;
-	u64 type_mask;
-	u64 type_leaf[2];
-	u64 type_table;
+	u64 table_mask;
+	u64 table;
 	u64 table_bits;
-	u64 leaf_bits[16];
-	struct {
-		u64 mask;
-		u64 value;
-	} attr[4];
+	struct umbra_fmt_bits bits[UMBRA_NR_AD];
 };
 
 extern const struct umbra_fmt umbra_fmt_x86_npt;
+extern const struct umbra_fmt umbra_fmt_x86_ept;
+extern const struct umbra_fmt umbra_fmt_arm64_s2;
+extern const struct umbra_fmt umbra_fmt_riscv_g;
+extern const struct umbra_fmt umbra_fmt_power_radix;
+extern const struct umbra_fmt umbra_fmt_mips_vz;
+
+/**
+ * umbra_fmt_get() - the format with a number
+ * @id: UMBRA_FMT_*
+ *
+ * Return: the format, or NULL.
+ */
+const struct umbra_fmt *umbra_fmt_get(u32 id);
 
 /* Bit number n - 1 of an index into leaf_bits[] is bit number n of a leaf. */
 static_assert(UMBRA_PTE_READ == 1 && UMBRA_PTE_WRITE == 2 &&
 	      UMBRA_PTE_EXEC == 4 && UMBRA_PTE_YOUNG == 8 &&
 	      UMBRA_PTE_DIRTY == 16);
 
-/* The pages that one entry of @level spans. */
-static inline gfn_t umbra_fmt_span(const struct umbra_fmt *fmt, int level)
+/*
+ * For the sixteen leaf_bits[]: @LEAF is a macro that takes write, execute,
+ * young and dirty as 0 or 1.
+ */
+#define UMBRA_LEAF_BITS(LEAF)						\
+	{								\
+		LEAF(0, 0, 0, 0), LEAF(1, 0, 0, 0),			\
+		LEAF(0, 1, 0, 0), LEAF(1, 1, 0, 0),			\
+		LEAF(0, 0, 1, 0), LEAF(1, 0, 1, 0),			\
+		LEAF(0, 1, 1, 0), LEAF(1, 1, 1, 0),			\
+		LEAF(0, 0, 0, 1), LEAF(1, 0, 0, 1),			\
+		LEAF(0, 1, 0, 1), LEAF(1, 1, 0, 1),			\
+		LEAF(0, 0, 1, 1), LEAF(1, 0, 1, 1),			\
+		LEAF(0, 1, 1, 1), LEAF(1, 1, 1, 1),			\
+	}
+
+/**
+ * struct umbra_layout - a format as one table uses it
+ * @fmt: the format
+ * @bits: its bits, with or without hardware A and D
+ * @levels: number of levels
+ * @root_bits: log2 of the entries of the root
+ */
+struct umbra_layout {
+	const struct umbra_fmt *fmt;
+	const struct umbra_fmt_bits *bits;
+	u8 levels;
+	u8 root_bits;
+};
+
+/**
+ * umbra_layout_init() - lay out a table
+ * @l: the layout
+ * @fmt: the format
+ * @gpa_bits: address size, within @fmt's limits
+ * @ad: who sets A and D
+ *
+ * Return: 0, or -EOPNOTSUPP if the format's hardware has no A and D bits.
+ */
+int umbra_layout_init(struct umbra_layout *l, const struct umbra_fmt *fmt,
+		      unsigned int gpa_bits, enum umbra_ad ad);
+
+/* log2 of the pages that one entry of @level spans. */
+static inline unsigned int umbra_level_shift(int level)
 {
-	return 1ULL << fmt->gfn_shift[level];
+	return UMBRA_TABLE_BITS * level;
+}
+
+/* The pages that one entry of @level spans. */
+static inline gfn_t umbra_level_span(int level)
+{
+	return 1ULL << umbra_level_shift(level);
+}
+
+/* The number of entries of a table of @level. */
+static inline unsigned int umbra_table_entries(const struct umbra_layout *l,
+					       int level)
+{
+	return 1U << (level == l->levels - 1 ? l->root_bits : UMBRA_TABLE_BITS);
+}
+
+/* log2 of the pages that hold the root. */
+static inline unsigned int umbra_root_order(const struct umbra_layout *l)
+{
+	return l->root_bits > UMBRA_TABLE_BITS ?
+	       l->root_bits - UMBRA_TABLE_BITS : 0;
 }
 
 /* The index of @gfn's entry in its table of @level. */
-static inline unsigned int umbra_fmt_index(const struct umbra_fmt *fmt,
-					   gfn_t gfn, int level)
+static inline unsigned int umbra_table_index(const struct umbra_layout *l,
+					     gfn_t gfn, int level)
 {
-	unsigned int bits = fmt->gfn_shift[level + 1] - fmt->gfn_shift[level];
-
-	return (gfn >> fmt->gfn_shift[level]) & ((1U << bits) - 1);
+	return (gfn >> umbra_level_shift(level)) &
+	       (umbra_table_entries(l, level) - 1);
 }
 
-static inline bool umbra_fmt_is_leaf(const struct umbra_fmt *fmt, u64 pte,
-				     int level)
+/* An entry as it stands in memory, from or to a number. */
+static inline u64 umbra_entry_swap(const struct umbra_layout *l, u64 entry)
 {
-	return (pte & fmt->type_mask) == fmt->type_leaf[level > 0];
+	return l->fmt->big_endian ? (__force u64)cpu_to_be64(entry) :
+				    (__force u64)cpu_to_le64(entry);
 }
 
-static inline bool umbra_fmt_is_table(const struct umbra_fmt *fmt, u64 pte,
-				      int level)
+static inline u64 umbra_entry_read(const struct umbra_layout *l, const u64 *p)
 {
-	return level && (pte & fmt->type_mask) == fmt->type_table;
+	return umbra_entry_swap(l, READ_ONCE(*p));
 }
 
-static inline phys_addr_t umbra_fmt_pa(const struct umbra_fmt *fmt, u64 pte)
+static inline bool umbra_entry_is_leaf(const struct umbra_layout *l, u64 entry,
+				       int level)
 {
-	return pte & fmt->addr_mask;
+	bool up = level;
+
+	return (entry & l->bits->leaf_mask[up]) == l->bits->leaf[up];
 }
 
-static inline u64 umbra_fmt_make_table(const struct umbra_fmt *fmt,
-				       phys_addr_t pa)
+static inline bool umbra_entry_is_table(const struct umbra_layout *l, u64 entry,
+					int level)
 {
-	return pa | fmt->table_bits;
+	return level && (entry & l->fmt->table_mask) == l->fmt->table;
 }
 
-static inline u64 umbra_fmt_make_leaf(const struct umbra_fmt *fmt,
-				      umbra_leaf_t leaf, int level)
+static inline phys_addr_t umbra_entry_pa(const struct umbra_layout *l,
+					 u64 entry)
+{
+	return (entry & l->fmt->addr_mask) << l->fmt->addr_shift;
+}
+
+static inline u64 umbra_make_table(const struct umbra_layout *l, phys_addr_t pa)
+{
+	return pa >> l->fmt->addr_shift | l->fmt->table | l->fmt->table_bits;
+}
+
+static inline u64 umbra_make_leaf(const struct umbra_layout *l,
+				  umbra_leaf_t leaf, int level)
 {
 	unsigned int i = (leaf & UMBRA_LEAF_ATTRS) >> 1;
 
-	return umbra_leaf_pa(leaf) | fmt->leaf_bits[i] |
-	       fmt->type_leaf[level > 0];
+	return umbra_leaf_pa(leaf) >> l->fmt->addr_shift |
+	       l->bits->leaf_bits[i] | l->bits->leaf[level > 0];
 }
 
 /* What a leaf of a table says. The entry must be a leaf. */
-static inline umbra_leaf_t umbra_fmt_leaf(const struct umbra_fmt *fmt, u64 pte)
+static inline umbra_leaf_t umbra_entry_leaf(const struct umbra_layout *l,
+					    u64 entry)
 {
-	umbra_leaf_t leaf = umbra_fmt_pa(fmt, pte) | UMBRA_PTE_READ;
+	umbra_leaf_t leaf = umbra_entry_pa(l, entry) | UMBRA_PTE_READ;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(fmt->attr); i++)
-		if ((pte & fmt->attr[i].mask) == fmt->attr[i].value)
+	for (i = 0; i < ARRAY_SIZE(l->bits->attr); i++)
+		if (!(entry & l->bits->attr[i].mask) == l->bits->attr[i].clear)
 			leaf |= BIT(i + 1);
 	return leaf;
 }

@@ -7,38 +7,34 @@
 #include <linux/pgtable.h>
 
 #include "compat.h"
+#include "fmt.h"
 #include "host_walk.h"
 
+/* The host has the levels that leaves of a shadow table have. */
+static_assert(PMD_SHIFT == PAGE_SHIFT + UMBRA_TABLE_BITS &&
+	      PUD_SHIFT == PMD_SHIFT + UMBRA_TABLE_BITS);
+
 struct host_walk {
+	struct umbra_host_run *run;
 	unsigned long addr;	/* next page */
 	unsigned long end;
+	unsigned int nr;	/* leaves found */
 	bool write;
-	umbra_leaf_t *leaf;	/* where its leaf goes */
 };
 
-/* Take the pages from @w->addr on that lie in an entry of size @span. */
-static int take(struct host_walk *w, unsigned long pfn, unsigned long span,
-		bool writable)
+static umbra_leaf_t host_leaf(unsigned long pfn, bool writable)
 {
-	unsigned long end = min(w->end, ALIGN_DOWN(w->addr, span) + span);
-	umbra_leaf_t attrs = UMBRA_PTE_READ | UMBRA_PTE_EXEC |
-			     (writable ? UMBRA_PTE_WRITE : 0);
-
-	if (w->write && !writable)
-		return -ENOENT;
-	for (pfn += (w->addr % span) >> PAGE_SHIFT; w->addr < end;
-	     w->addr += PAGE_SIZE)
-		*w->leaf++ = PFN_PHYS(pfn++) | attrs;
-	return 0;
+	return PFN_PHYS(pfn) | UMBRA_PTE_READ | UMBRA_PTE_EXEC |
+	       (writable ? UMBRA_PTE_WRITE : 0);
 }
 
+/* Returns 1 when there is nothing more to read, or an error. */
 static int walk_pte(struct host_walk *w, pmd_t pmd)
 {
 	unsigned long end = min(w->end, pmd_addr_end(w->addr, w->end));
 	pte_t *ptep = pte_offset_kernel(&pmd, w->addr);
-	int ret = 0;
 
-	for (; w->addr < end && !ret; ptep++) {
+	for (; w->addr < end; w->addr += PAGE_SIZE, ptep++) {
 		pte_t pte = READ_ONCE(*ptep);
 
 		if (!pte_present(pte) || pte_protnone(pte))
@@ -46,9 +42,31 @@ static int walk_pte(struct host_walk *w, pmd_t pmd)
 		if ((pte_special(pte) && !is_zero_pfn(pte_pfn(pte))) ||
 		    pte_devmap(pte))
 			return -EFAULT;
-		ret = take(w, pte_pfn(pte), PAGE_SIZE, pte_write(pte));
+		if (w->write && !pte_write(pte))
+			return -ENOENT;
+		if (w->nr == w->run->nr_leaves)
+			return 1;
+		w->run->leaves[w->nr++] = host_leaf(pte_pfn(pte),
+						    pte_write(pte));
 	}
-	return ret;
+	return 0;
+}
+
+/* An entry of @level maps the page: a run of its own. */
+static int walk_block(struct host_walk *w, unsigned long pfn, int level,
+		      bool writable)
+{
+	unsigned long span = umbra_level_span(level) << PAGE_SHIFT;
+
+	if (w->nr)
+		return 1;
+	if (w->write && !writable)
+		return -ENOENT;
+	pfn += PHYS_PFN(w->addr % span);
+	w->run->leaves[w->nr++] = host_leaf(pfn, writable);
+	w->run->level = level;
+	w->addr = min(w->end, ALIGN_DOWN(w->addr, span) + span);
+	return 1;
 }
 
 static int walk_pmd(struct host_walk *w, pud_t pud)
@@ -57,14 +75,13 @@ static int walk_pmd(struct host_walk *w, pud_t pud)
 
 	if (!pmd_present(pmd))
 		return -ENOENT;
-	if (pmd_leaf(pmd)) {
-		if (pmd_protnone(pmd))
-			return -ENOENT;
-		if (pmd_special(pmd) || pmd_devmap(pmd))
-			return -EFAULT;
-		return take(w, pmd_pfn(pmd), PMD_SIZE, pmd_write(pmd));
-	}
-	return walk_pte(w, pmd);
+	if (!pmd_leaf(pmd))
+		return walk_pte(w, pmd);
+	if (pmd_protnone(pmd))
+		return -ENOENT;
+	if (pmd_special(pmd) || pmd_devmap(pmd))
+		return -EFAULT;
+	return walk_block(w, pmd_pfn(pmd), 1, pmd_write(pmd));
 }
 
 static int walk_pud(struct host_walk *w, p4d_t p4d)
@@ -73,15 +90,14 @@ static int walk_pud(struct host_walk *w, p4d_t p4d)
 
 	if (!pud_present(pud))
 		return -ENOENT;
-	if (pud_leaf(pud)) {
-		if (pud_special(pud) || pud_devmap(pud))
-			return -EFAULT;
-		return take(w, pud_pfn(pud), PUD_SIZE, pud_write(pud));
-	}
-	return walk_pmd(w, pud);
+	if (!pud_leaf(pud))
+		return walk_pmd(w, pud);
+	if (pud_special(pud) || pud_devmap(pud))
+		return -EFAULT;
+	return walk_block(w, pud_pfn(pud), 2, pud_write(pud));
 }
 
-/* Take the pages of one entry, or of one table of the lowest level. */
+/* Read a block, or a table of the lowest level. */
 static int walk_pgd(struct host_walk *w, struct mm_struct *mm)
 {
 	pgd_t pgd = READ_ONCE(*pgd_offset(mm, w->addr));
@@ -95,21 +111,23 @@ static int walk_pgd(struct host_walk *w, struct mm_struct *mm)
 	return walk_pud(w, p4d);
 }
 
-int umbra_host_walk(struct mm_struct *mm, unsigned long hva, unsigned int nr,
-		    bool write, umbra_leaf_t *leaves)
+int umbra_host_walk(struct mm_struct *mm, struct umbra_host_run *run,
+		    bool write)
 {
 	struct host_walk w = {
-		.addr = hva, .end = hva + ((unsigned long)nr << PAGE_SHIFT),
-		.write = write, .leaf = leaves,
+		.run = run, .addr = run->hva,
+		.end = run->hva + (run->nr << PAGE_SHIFT), .write = write,
 	};
 	unsigned long flags;
 	int ret = 0;
 
+	run->level = 0;
 	local_irq_save(flags);
 	while (w.addr < w.end && !ret)
 		ret = walk_pgd(&w, mm);
 	local_irq_restore(flags);
-	return w.leaf > leaves ? w.leaf - leaves : ret;
+	run->nr = PHYS_PFN(w.addr - run->hva);
+	return run->nr ? 0 : ret;
 }
 
 /* Tell a mapping that forbids the access from one that is not there. */

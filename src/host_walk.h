@@ -8,24 +8,39 @@
 #include "types.h"
 
 /**
+ * struct umbra_host_run - neighbouring pages of the primary page table
+ * @hva: in: the address of the first one
+ * @nr: in: pages wanted, not 0; out: pages found
+ * @nr_leaves: in: how many fit into @leaves
+ * @leaves: out: page, and UMBRA_PTE_READ, _EXEC and, where the host mapping is
+ *	writable, _WRITE. Of a block only for its first page that is wanted
+ * @level: out: level of the entry that maps the first page. If it is not 0,
+ *	all that was found is the rest of that block
+ */
+struct umbra_host_run {
+	unsigned long hva;
+	u64 nr;
+	unsigned int nr_leaves;
+	umbra_leaf_t *leaves;
+	int level;
+};
+
+/**
  * umbra_host_walk() - read neighbouring entries of the primary page table
  * @mm: the address space; the caller holds mm_users
- * @hva: first address, a multiple of the page size
- * @nr: pages wanted, not 0
+ * @run: which, and what was found
  * @write: stop at what is not writable
- * @leaves: out: page, and UMBRA_PTE_READ, _EXEC and, where the host mapping is
- *	writable, _WRITE
  *
  * Takes no lock and no reference, and sets no accessed bit: interrupts are off,
  * which keeps the tables from being freed, and every entry is read once. So
  * what it finds is true only under the retry protocol (U1, U5).
  *
- * Return: how many pages from @hva on were found, or, if it is none, -ENOENT
- * when umbra_host_fault_in() may help and -EFAULT when it cannot: the address
- * maps something that is not memory.
+ * Return: 0 if at least one page was found; else -ENOENT when
+ * umbra_host_fault_in() may help and -EFAULT when it cannot: the address maps
+ * something that is not memory.
  */
-int umbra_host_walk(struct mm_struct *mm, unsigned long hva, unsigned int nr,
-		    bool write, umbra_leaf_t *leaves);
+int umbra_host_walk(struct mm_struct *mm, struct umbra_host_run *run,
+		    bool write);
 
 /**
  * umbra_host_fault_in() - have the primary MMU map a range

@@ -99,6 +99,7 @@ struct zap {
 	struct umbra_vm *vm;
 	const struct umbra_memslot *slot;
 	bool may_yield;
+	umbra_leaf_t lost;	/* attributes that any removed leaf had */
 };
 
 /*
@@ -108,21 +109,22 @@ struct zap {
  * The dirty flag alone is enough: a page of a file is not writable in the
  * primary MMU, and so not here, unless the file system knows it to be dirty.
  */
-static void leaf_changed(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
+static void leaf_changed(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 			 umbra_leaf_t new)
 {
-	const struct zap *zap = ctx;
+	struct zap *zap = ctx;
 	struct page *page = pfn_to_page(umbra_leaf_pfn(old));
 	umbra_leaf_t gone = old & ~new;
 
 	if (gone & UMBRA_PTE_DIRTY && !PageReserved(page)) {
 		SetPageDirty(page);
 		if (zap->slot && zap->slot->dirty_bitmap)
-			umbra_log_mark(zap->slot, gfn, 1);
+			umbra_log_mark(zap->slot, gfn, nr);
 	}
 	if (!new) {
 		if (old & UMBRA_PTE_YOUNG && !PageReserved(page))
 			folio_mark_accessed(page_folio(page));
+		zap->lost |= gone & UMBRA_LEAF_ATTRS;
 		umbra_stat_inc(zap->vm, unmapped);
 	} else {
 		umbra_stat_inc(zap->vm, protected);
@@ -144,8 +146,8 @@ static const struct umbra_leaf_ops zap_ops = {
 	.stop	= should_yield,
 };
 
-void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
-	       gfn_t start, gfn_t end, bool may_yield)
+umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
+		       gfn_t start, gfn_t end, bool may_yield)
 {
 	struct zap zap = { .vm = vm, .slot = slot, .may_yield = may_yield };
 	struct umbra_gather gather;
@@ -169,6 +171,7 @@ void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 			cond_resched();
 		}
 	} while (!done);
+	return zap.lost;
 }
 
 /* Pages that are protected under one hold of zap_lock. */
@@ -215,5 +218,45 @@ void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)
 		umbra_zap(vm, slot, max(start, slot->base_gfn),
 			  min(end, umbra_memslot_end(slot)), true);
 	srcu_read_unlock(&vm->srcu, idx);
+	umbra_inv_end(vm, start, end);
+}
+
+umbra_leaf_t umbra_collapse(struct umbra_vm *vm,
+			    const struct umbra_memslot *slot, gfn_t gfn,
+			    int level)
+{
+	gfn_t end = gfn + umbra_level_span(level);
+	umbra_leaf_t lost;
+
+	umbra_inv_begin(vm, gfn, end);
+	lost = umbra_zap(vm, slot, gfn, end, true);
+	umbra_inv_end(vm, gfn, end);
+	umbra_stat_inc(vm, collapses);
+	return lost & (UMBRA_PTE_YOUNG | UMBRA_PTE_DIRTY);
+}
+
+void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn)
+{
+	struct umbra_gather gather;
+	umbra_leaf_t block;
+	gfn_t start, end;
+	int level;
+
+	if (!umbra_pgtable_lookup(&vm->pgt, gfn, &level) || !level)
+		return;
+	start = ALIGN_DOWN(gfn, umbra_level_span(level));
+	end = start + umbra_level_span(level);
+
+	/* Nobody may install in the gap between break and make. */
+	umbra_inv_begin(vm, start, end);
+	umbra_gather_init(&gather);
+	spin_lock(&vm->zap_lock);
+	block = umbra_pgtable_break(&vm->pgt, start, level, &gather);
+	umbra_flush(vm, &gather);
+	if (block) {
+		umbra_pgtable_make(&vm->pgt, start, level, block, mc);
+		umbra_stat_inc(vm, splits);
+	}
+	spin_unlock(&vm->zap_lock);
 	umbra_inv_end(vm, start, end);
 }

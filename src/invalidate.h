@@ -105,9 +105,11 @@ int umbra_inv_wait(struct umbra_vm *vm, gfn_t gfn);
  * covers this one. When it returns, nobody can reach the pages any more and
  * they know what was accessed and dirtied (U11, U15). Sleeps only if
  * @may_yield.
+ *
+ * Return: the attributes that any of the leaves removed had.
  */
-void umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
-	       gfn_t start, gfn_t end, bool may_yield);
+umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
+		       gfn_t start, gfn_t end, bool may_yield);
 
 /**
  * umbra_protect() - take the right to write, or the dirty bit, from pages
@@ -134,5 +136,33 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
  * umbra_zap() for every memslot in the range, with begin and end. May sleep.
  */
 void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end);
+
+/**
+ * umbra_collapse() - make room for a block
+ * @vm: the VM
+ * @slot: the memslot that the block will lie in
+ * @gfn: first page of the block
+ * @level: of the block
+ *
+ * Removes the smaller leaves and their tables and invalidates the whole span
+ * (U6); the block is then installed by a fault, like any other leaf. May sleep.
+ *
+ * Return: UMBRA_PTE_YOUNG and UMBRA_PTE_DIRTY as far as any of the leaves had
+ * them, for the block to have.
+ */
+umbra_leaf_t umbra_collapse(struct umbra_vm *vm,
+			    const struct umbra_memslot *slot, gfn_t gfn,
+			    int level);
+
+/**
+ * umbra_split() - replace the block that maps a page by a table of leaves
+ * @vm: the VM
+ * @mc: topped up
+ * @gfn: the page
+ *
+ * The leaves are one level lower and have the rights and the A and D bits of
+ * the block. Does nothing if @gfn is not mapped by a block.
+ */
+void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn);
 
 #endif /* UMBRA_INVALIDATE_H */

@@ -7,20 +7,21 @@
 
 #include "memcache.h"
 
-static void *table_alloc(void)
+static void *table_alloc(unsigned int order)
 {
-	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	struct page *page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
 
 	if (!page)
 		return NULL;
-	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, 1);
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, 1 << order);
 	return page_address(page);
 }
 
-static void table_free(void *table)
+static void table_free(void *table, unsigned int order)
 {
-	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, -1);
-	free_page((unsigned long)table);
+	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE,
+			      -(1 << order));
+	free_pages((unsigned long)table, order);
 }
 
 const struct umbra_table_ops umbra_table_ops = {
@@ -31,7 +32,7 @@ const struct umbra_table_ops umbra_table_ops = {
 int umbra_memcache_topup(struct umbra_memcache *mc)
 {
 	while (mc->nr < ARRAY_SIZE(mc->table)) {
-		void *table = mc->ops->alloc();
+		void *table = mc->ops->alloc(0);
 
 		if (!table)
 			return -ENOMEM;
@@ -55,5 +56,5 @@ void umbra_memcache_put(struct umbra_memcache *mc, void *table)
 void umbra_memcache_destroy(struct umbra_memcache *mc)
 {
 	while (mc->nr)
-		mc->ops->free(mc->table[--mc->nr]);
+		mc->ops->free(mc->table[--mc->nr], 0);
 }

@@ -9,14 +9,14 @@
 
 /**
  * struct umbra_table_ops - where table pages come from
- * @alloc: returns a zeroed page, or NULL; may sleep
- * @free: frees a page at once; any context
+ * @alloc: returns 2^@order zeroed pages, or NULL; may sleep
+ * @free: frees them at once; any context
  *
  * Unit tests bring their own, to count pages and to fail allocations.
  */
 struct umbra_table_ops {
-	void *(*alloc)(void);
-	void (*free)(void *table);
+	void *(*alloc)(unsigned int order);
+	void (*free)(void *table, unsigned int order);
 };
 
 /* Pages that are accounted: to the caller's memcg, as secondary page tables. */

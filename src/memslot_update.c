@@ -134,15 +134,15 @@ static int delete(struct umbra_vm *vm, struct umbra_memslot *old)
 /*
  * The log of @new has begun, or finds writes in another way than the one of
  * @old did. What was written so far gets into the log of @old, if it had one.
+ *
+ * With D bits leaves lose the right to write as well, once: the fault that
+ * gives it back splits blocks, which have too few D bits.
  */
 static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
 		      const struct umbra_memslot *new)
 {
-	umbra_leaf_t attrs = UMBRA_PTE_DIRTY;
-
-	if (umbra_log_by_protection(new))
-		attrs |= UMBRA_PTE_WRITE;
-	umbra_protect(vm, old, new->base_gfn, new->nr_pages, NULL, attrs);
+	umbra_protect(vm, old, new->base_gfn, new->nr_pages, NULL,
+		      UMBRA_PTE_WRITE | UMBRA_PTE_DIRTY);
 }
 
 static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,

@@ -8,38 +8,66 @@
 #include "tlb.h"
 
 /* Only addresses in the linear map stand in tables, whatever the format. */
-static u64 *table_of(const struct umbra_fmt *fmt, u64 pte)
+static u64 *table_of(const struct umbra_layout *l, u64 entry)
 {
-	return __va(umbra_fmt_pa(fmt, pte));
+	return __va(umbra_entry_pa(l, entry));
 }
 
-int umbra_pgtable_init(struct umbra_pgtable *pgt, const struct umbra_fmt *fmt,
+static int root_level(const struct umbra_pgtable *pgt)
+{
+	return pgt->layout.levels - 1;
+}
+
+/* Entries as numbers; in memory they may have another byte order. */
+static u64 entry_xchg(const struct umbra_layout *l, u64 *ptep, u64 new)
+{
+	return umbra_entry_swap(l, xchg(ptep, umbra_entry_swap(l, new)));
+}
+
+/* A full barrier where it succeeds; else *@old is what was there. */
+static bool entry_try_cmpxchg(const struct umbra_layout *l, u64 *ptep, u64 *old,
+			      u64 new)
+{
+	u64 was = umbra_entry_swap(l, *old);
+	bool ok = try_cmpxchg64(ptep, &was, umbra_entry_swap(l, new));
+
+	*old = umbra_entry_swap(l, was);
+	return ok;
+}
+
+int umbra_pgtable_init(struct umbra_pgtable *pgt,
 		       const struct umbra_table_ops *ops)
 {
-	pgt->fmt = fmt;
+	unsigned int order = umbra_root_order(&pgt->layout);
+
 	pgt->ops = ops;
-	pgt->root = ops->alloc();
+	pgt->root = ops->alloc(order);
 	if (!pgt->root)
 		return -ENOMEM;
-	atomic_long_set(&pgt->nr_tables, 1);
+	atomic_long_set(&pgt->nr_tables, 1 << order);
 	atomic_long_set(&pgt->nr_leaves, 0);
 	return 0;
 }
 
-static void free_table(struct umbra_pgtable *pgt, u64 *table, int level)
+static void free_below(struct umbra_pgtable *pgt, u64 *table, int level)
 {
-	unsigned int i, nr = umbra_fmt_index(pgt->fmt, ~0ULL, level) + 1;
+	const struct umbra_layout *l = &pgt->layout;
+	unsigned int i, nr = umbra_table_entries(l, level);
 
-	for (i = 0; level && i < nr; i++)
-		if (umbra_fmt_is_table(pgt->fmt, table[i], level))
-			free_table(pgt, table_of(pgt->fmt, table[i]),
-				   level - 1);
-	pgt->ops->free(table);
+	for (i = 0; level && i < nr; i++) {
+		u64 entry = umbra_entry_read(l, table + i);
+
+		if (!umbra_entry_is_table(l, entry, level))
+			continue;
+		free_below(pgt, table_of(l, entry), level - 1);
+		pgt->ops->free(table_of(l, entry), 0);
+	}
 }
 
 void umbra_pgtable_destroy(struct umbra_pgtable *pgt)
 {
-	free_table(pgt, pgt->root, pgt->fmt->levels - 1);
+	free_below(pgt, pgt->root, root_level(pgt));
+	pgt->ops->free(pgt->root, umbra_root_order(&pgt->layout));
 	pgt->root = NULL;
 }
 
@@ -68,7 +96,7 @@ struct walk {
 	umbra_leaf_t attrs;	/* of umbra_pgtable_clear() */
 	void (*entries)(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 			int level);
-	void (*table)(struct walk *w, u64 *ptep, u64 pte);
+	void (*table)(struct walk *w, u64 *ptep, u64 entry);
 };
 
 static bool stopped(const struct walk *w)
@@ -79,35 +107,36 @@ static bool stopped(const struct walk *w)
 /* Returns false if the walk was stopped. */
 static bool walk_table(struct walk *w, u64 *table, int level)
 {
-	const struct umbra_fmt *fmt = w->pgt->fmt;
-	gfn_t span = umbra_fmt_span(fmt, level);
-	unsigned int i = umbra_fmt_index(fmt, w->next, level);
-	unsigned int last = umbra_fmt_index(fmt, ~0ULL, level);
+	const struct umbra_layout *l = &w->pgt->layout;
+	gfn_t span = umbra_level_span(level);
+	unsigned int i = umbra_table_index(l, w->next, level);
+	unsigned int nr = umbra_table_entries(l, level);
 
 	if (!level) {
-		unsigned int nr = min_t(u64, last + 1 - i, w->end - w->next);
-
+		nr = min_t(u64, nr - i, w->end - w->next);
 		w->entries(w, table + i, nr, w->next, 0);
 		w->next += nr;
 		return !stopped(w);
 	}
 
-	for (; i <= last && w->next < w->end; i++) {
+	for (; i < nr && w->next < w->end; i++) {
 		gfn_t base = ALIGN_DOWN(w->next, span);
-		u64 pte = READ_ONCE(table[i]);
+		u64 entry = umbra_entry_read(l, table + i);
 
-		if (umbra_fmt_is_table(fmt, pte, level)) {
-			bool on = walk_table(w, table_of(fmt, pte), level - 1);
+		if (umbra_entry_is_table(l, entry, level)) {
+			bool on = walk_table(w, table_of(l, entry), level - 1);
 
 			if (w->table && w->start <= base &&
 			    w->next == base + span)
-				w->table(w, table + i, pte);
+				w->table(w, table + i, entry);
 			if (!on)
 				return false;
 		} else {
-			if (umbra_fmt_is_leaf(fmt, pte, level))
+			if (umbra_entry_is_leaf(l, entry, level))
 				w->entries(w, table + i, 1, w->next, level);
-			w->next = base + span;
+			w->next = min(w->end, base + span);
+			if (stopped(w))
+				return false;
 		}
 	}
 	return true;
@@ -118,122 +147,202 @@ static bool walk(struct walk *w)
 	bool done;
 
 	rcu_read_lock();
-	done = walk_table(w, w->pgt->root, w->pgt->fmt->levels - 1);
+	done = walk_table(w, w->pgt->root, root_level(w->pgt));
 	rcu_read_unlock();
 	return done;
 }
 
-/* Have the absent entry @ptep point to an empty table. */
-static void make_table(struct umbra_pgtable *pgt, u64 *ptep,
-		       struct umbra_memcache *mc)
+/* Pages of the walk's range from @gfn on that one leaf of @level maps. */
+static u64 leaf_pages(const struct walk *w, gfn_t gfn, int level)
 {
-	void *table = umbra_memcache_get(mc);
+	return min(w->end, ALIGN(gfn + 1, umbra_level_span(level))) - gfn;
+}
 
-	if (!table)
-		return;
-	/* A full barrier: the table is empty before it can be reached. */
-	if (cmpxchg64(ptep, 0, umbra_fmt_make_table(pgt->fmt, __pa(table))))
-		umbra_memcache_put(mc, table);
-	else
-		atomic_long_inc(&pgt->nr_tables);
+/* Have the absent entry @ptep point to @table; false if it is not absent. */
+static bool link_table(struct umbra_pgtable *pgt, u64 *ptep, void *table)
+{
+	u64 absent = 0;
+
+	/* A full barrier: the table is filled before it can be reached. */
+	if (!entry_try_cmpxchg(&pgt->layout, ptep, &absent,
+			       umbra_make_table(&pgt->layout, __pa(table))))
+		return false;
+	atomic_long_inc(&pgt->nr_tables);
+	return true;
 }
 
 /*
- * Go down to the entry of @gfn at level 0, or as far as there are tables. With
- * @mc missing tables are made. The caller is in an RCU read-side section.
+ * Go down to the entry of @gfn at @bottom, or as far as there are tables. With
+ * @mc missing tables are made. *@level is where the entry was found. The caller
+ * is in an RCU read-side section.
  */
-static u64 *descend(struct umbra_pgtable *pgt, gfn_t gfn, int *level,
-		    struct umbra_memcache *mc)
+static u64 *descend(struct umbra_pgtable *pgt, gfn_t gfn, int bottom,
+		    int *level, struct umbra_memcache *mc)
 {
-	const struct umbra_fmt *fmt = pgt->fmt;
+	const struct umbra_layout *l = &pgt->layout;
 	u64 *table = pgt->root;
 
-	for (*level = fmt->levels - 1; *level; (*level)--) {
-		u64 *ptep = table + umbra_fmt_index(fmt, gfn, *level);
-		u64 pte = READ_ONCE(*ptep);
+	for (*level = root_level(pgt); ; (*level)--) {
+		u64 *ptep = table + umbra_table_index(l, gfn, *level);
+		u64 entry = umbra_entry_read(l, ptep);
 
-		if (!pte && mc) {
-			make_table(pgt, ptep, mc);
-			pte = READ_ONCE(*ptep);
-		}
-		if (!umbra_fmt_is_table(fmt, pte, *level))
+		if (*level == bottom)
 			return ptep;
-		table = table_of(fmt, pte);
+		if (!entry && mc) {
+			void *new = umbra_memcache_get(mc);
+
+			if (new && !link_table(pgt, ptep, new))
+				umbra_memcache_put(mc, new);
+			entry = umbra_entry_read(l, ptep);
+		}
+		if (!umbra_entry_is_table(l, entry, *level))
+			return ptep;
+		table = table_of(l, entry);
 	}
-	return table + umbra_fmt_index(fmt, gfn, 0);
 }
 
 /* ------------------------------------------------------------- operations */
 
 enum { MAP_HAD_IT, MAP_WIDENED, MAP_INSTALLED };
 
-/* Returns MAP_*, or -EEXIST. */
-static int map_one(const struct umbra_fmt *fmt, u64 *ptep, umbra_leaf_t leaf)
+/* Returns MAP_*, or an error of umbra_pgtable_map(). */
+static int map_one(const struct umbra_layout *l, u64 *ptep, int level,
+		   umbra_leaf_t leaf)
 {
-	u64 old = READ_ONCE(*ptep);
+	u64 old = umbra_entry_read(l, ptep);
 	umbra_leaf_t have, want;
 
 	do {
-		have = umbra_fmt_is_leaf(fmt, old, 0) ?
-		       umbra_fmt_leaf(fmt, old) : 0;
+		if (umbra_entry_is_table(l, old, level))
+			return -EMLINK;
+		have = umbra_entry_is_leaf(l, old, level) ?
+		       umbra_entry_leaf(l, old) : 0;
 		if (have && umbra_leaf_pa(have) != umbra_leaf_pa(leaf))
 			return -EEXIST;
 		want = have | leaf;
 		if (want == have)
 			return MAP_HAD_IT;
-	} while (!try_cmpxchg64(ptep, &old, umbra_fmt_make_leaf(fmt, want, 0)));
+	} while (!entry_try_cmpxchg(l, ptep, &old,
+				    umbra_make_leaf(l, want, level)));
 	return have ? MAP_WIDENED : MAP_INSTALLED;
 }
 
-int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn,
+/* A block is above where leaves are wanted: does it give all they would? */
+static int block_gives(const struct umbra_layout *l, u64 entry, int level,
+		       gfn_t gfn, const umbra_leaf_t *leaves, unsigned int nr)
+{
+	gfn_t offset = gfn & (umbra_level_span(level) - 1);
+	umbra_leaf_t block;
+	unsigned int i;
+
+	if (!umbra_entry_is_leaf(l, entry, level))
+		return -E2BIG;
+	block = umbra_entry_leaf(l, entry) + PFN_PHYS(offset);
+	for (i = 0; i < nr; i++, block += PAGE_SIZE) {
+		if (umbra_leaf_pa(block) != umbra_leaf_pa(leaves[i]))
+			return -EEXIST;
+		if (leaves[i] & ~block & UMBRA_LEAF_ATTRS)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn, int level,
 		      const umbra_leaf_t *leaves, unsigned int nr,
 		      struct umbra_memcache *mc)
 {
-	int level, ret = 0, changed = 0, installed = 0;
+	const struct umbra_layout *l = &pgt->layout;
+	int at, ret = 0, changed = 0, installed = 0;
 	unsigned int i;
 	u64 *ptep;
 
 	rcu_read_lock();
-	ptep = descend(pgt, gfn, &level, mc);
-	if (WARN_ON_ONCE(level))
-		ret = -EEXIST;
-	for (i = 0; i < nr && ret >= 0; i++) {
-		ret = map_one(pgt->fmt, ptep + i, leaves[i]);
-		changed += ret > MAP_HAD_IT;
-		installed += ret == MAP_INSTALLED;
-	}
+	ptep = descend(pgt, gfn, level, &at, mc);
+	if (at > level)
+		ret = block_gives(l, umbra_entry_read(l, ptep), at, gfn, leaves,
+				  nr);
+	else
+		for (i = 0; i < nr && ret >= 0; i++) {
+			ret = map_one(l, ptep + i, level, leaves[i]);
+			changed += ret > MAP_HAD_IT;
+			installed += ret == MAP_INSTALLED;
+		}
 	rcu_read_unlock();
 	atomic_long_add(installed, &pgt->nr_leaves);
 	return ret < 0 ? ret : changed;
 }
 
+umbra_leaf_t umbra_pgtable_break(struct umbra_pgtable *pgt, gfn_t gfn,
+				 int level, struct umbra_gather *gather)
+{
+	const struct umbra_layout *l = &pgt->layout;
+	umbra_leaf_t block = 0;
+	u64 *ptep;
+	int at;
+
+	rcu_read_lock();
+	ptep = descend(pgt, gfn, level, &at, NULL);
+	if (at == level &&
+	    umbra_entry_is_leaf(l, umbra_entry_read(l, ptep), level)) {
+		/* Again: A and D may have been set since (U11). */
+		block = umbra_entry_leaf(l, entry_xchg(l, ptep, 0));
+		umbra_gather_range(gather, gfn, gfn + umbra_level_span(level));
+		atomic_long_dec(&pgt->nr_leaves);
+	}
+	rcu_read_unlock();
+	return block;
+}
+
+void umbra_pgtable_make(struct umbra_pgtable *pgt, gfn_t gfn, int level,
+			umbra_leaf_t block, struct umbra_memcache *mc)
+{
+	const struct umbra_layout *l = &pgt->layout;
+	unsigned int i, nr = umbra_table_entries(l, level - 1);
+	u64 *table = umbra_memcache_get(mc);
+	u64 step = PFN_PHYS(umbra_level_span(level - 1));
+	int at;
+
+	if (!table)
+		return;
+	for (i = 0; i < nr; i++, block += step)
+		table[i] = umbra_entry_swap(l, umbra_make_leaf(l, block,
+							       level - 1));
+	rcu_read_lock();
+	if (link_table(pgt, descend(pgt, gfn, level, &at, NULL), table)) {
+		atomic_long_add(nr, &pgt->nr_leaves);
+	} else {
+		memset(table, 0, PAGE_SIZE);
+		umbra_memcache_put(mc, table);
+	}
+	rcu_read_unlock();
+}
+
 static void unmap_entries(struct walk *w, u64 *ptep, unsigned int nr,
 			  gfn_t gfn, int level)
 {
-	const struct umbra_fmt *fmt = w->pgt->fmt;
+	const struct umbra_layout *l = &w->pgt->layout;
+	gfn_t span = umbra_level_span(level);
 	unsigned int i, removed = 0;
 
-	for (i = 0; i < nr; i++) {
-		u64 old = READ_ONCE(ptep[i]);
+	gfn = ALIGN_DOWN(gfn, span);
+	for (i = 0; i < nr; i++, gfn += span) {
+		u64 old;
 
-		if (!old)
+		if (!READ_ONCE(ptep[i]))
 			continue;
-		old = xchg(&ptep[i], 0);
-		if (!umbra_fmt_is_leaf(fmt, old, level))
-			continue;
-		umbra_gather_range(w->gather, gfn + i, gfn + i + 1);
-		w->ops->leaf(w->ctx, gfn + i, level,
-			     umbra_fmt_leaf(fmt, old), 0);
+		old = entry_xchg(l, ptep + i, 0);
+		umbra_gather_range(w->gather, gfn, gfn + span);
+		w->ops->leaf(w->ctx, gfn, span, umbra_entry_leaf(l, old), 0);
 		removed++;
 	}
 	atomic_long_sub(removed, &w->pgt->nr_leaves);
 }
 
 /* Nobody installs in the range, so a table that was emptied stays empty. */
-static void unmap_table(struct walk *w, u64 *ptep, u64 pte)
+static void unmap_table(struct walk *w, u64 *ptep, u64 entry)
 {
 	WRITE_ONCE(*ptep, 0);
-	umbra_gather_table(w->gather, table_of(w->pgt->fmt, pte));
+	umbra_gather_table(w->gather, table_of(&w->pgt->layout, entry));
 	atomic_long_dec(&w->pgt->nr_tables);
 }
 
@@ -253,36 +362,39 @@ bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 }
 
 /* Returns the leaf as it was if it had any of @attrs, else 0. */
-static umbra_leaf_t clear_one(const struct umbra_fmt *fmt, u64 *ptep, int level,
-			      umbra_leaf_t attrs)
+static umbra_leaf_t clear_one(const struct umbra_layout *l, u64 *ptep,
+			      int level, umbra_leaf_t attrs)
 {
-	u64 new, pte = READ_ONCE(*ptep);
+	u64 new, old = umbra_entry_read(l, ptep);
 	umbra_leaf_t leaf;
 
 	do {
-		if (!umbra_fmt_is_leaf(fmt, pte, level))
+		if (!umbra_entry_is_leaf(l, old, level))
 			return 0;
-		leaf = umbra_fmt_leaf(fmt, pte);
+		leaf = umbra_entry_leaf(l, old);
 		if (!(leaf & attrs))
 			return 0;
-		new = umbra_fmt_make_leaf(fmt, leaf & ~attrs, level);
-	} while (!try_cmpxchg64(ptep, &pte, new));
+		new = umbra_make_leaf(l, leaf & ~attrs, level);
+	} while (!entry_try_cmpxchg(l, ptep, &old, new));
 	return leaf;
 }
 
 static void clear_entries(struct walk *w, u64 *ptep, unsigned int nr,
 			  gfn_t gfn, int level)
 {
-	const struct umbra_fmt *fmt = w->pgt->fmt;
+	const struct umbra_layout *l = &w->pgt->layout;
+	gfn_t span = umbra_level_span(level);
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		umbra_leaf_t old = clear_one(fmt, ptep + i, level, w->attrs);
+		umbra_leaf_t old = clear_one(l, ptep + i, level, w->attrs);
+		gfn_t base = ALIGN_DOWN(gfn + i, span);
 
 		if (!old)
 			continue;
-		umbra_gather_range(w->gather, gfn + i, gfn + i + 1);
-		w->ops->leaf(w->ctx, gfn + i, level, old, old & ~w->attrs);
+		umbra_gather_range(w->gather, base, base + span);
+		w->ops->leaf(w->ctx, gfn + i, leaf_pages(w, gfn + i, level),
+			     old, old & ~w->attrs);
 	}
 }
 
@@ -302,16 +414,19 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 static void show_entries(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 			 int level)
 {
-	const struct umbra_fmt *fmt = w->pgt->fmt;
+	const struct umbra_layout *l = &w->pgt->layout;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		u64 pte = READ_ONCE(ptep[i]);
+		u64 entry = umbra_entry_read(l, ptep + i);
+		umbra_leaf_t leaf;
 
-		if (umbra_fmt_is_leaf(fmt, pte, level))
-			w->ops->leaf(w->ctx, gfn + i, level,
-				     umbra_fmt_leaf(fmt, pte),
-				     umbra_fmt_leaf(fmt, pte));
+		if (!umbra_entry_is_leaf(l, entry, level))
+			continue;
+		leaf = umbra_entry_leaf(l, entry);
+		leaf += PFN_PHYS((gfn + i) & (umbra_level_span(level) - 1));
+		w->ops->leaf(w->ctx, gfn + i, leaf_pages(w, gfn + i, level),
+			     leaf, leaf);
 	}
 }
 
@@ -329,34 +444,35 @@ bool umbra_pgtable_visit(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
 }
 
 int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
-			    umbra_leaf_t *leaf)
+			    umbra_leaf_t *leaf, int *level)
 {
-	const struct umbra_fmt *fmt = pgt->fmt;
+	const struct umbra_layout *l = &pgt->layout;
+	bool hw = l->bits == &l->fmt->bits[UMBRA_AD_HW];
 	umbra_leaf_t set = UMBRA_PTE_YOUNG;
-	int level, ret = 0;
+	int ret = 0;
 	u64 *ptep, old;
 
 	if (access == UMBRA_PTE_WRITE)
 		set |= UMBRA_PTE_DIRTY;
 
 	rcu_read_lock();
-	ptep = descend(pgt, gfn, &level, NULL);
-	old = READ_ONCE(*ptep);
+	ptep = descend(pgt, gfn, 0, level, NULL);
+	old = umbra_entry_read(l, ptep);
 	do {
-		if (!umbra_fmt_is_leaf(fmt, old, level)) {
+		if (!umbra_entry_is_leaf(l, old, *level)) {
 			ret = -ENOENT;
 			break;
 		}
-		*leaf = umbra_fmt_leaf(fmt, old);
-		if (!(*leaf & access)) {
+		*leaf = umbra_entry_leaf(l, old);
+		if (!(*leaf & access) || (!hw && (*leaf & set) != set)) {
 			ret = -EACCES;
 			break;
 		}
 		if ((*leaf & set) == set)
 			break;
 		*leaf |= set;
-	} while (!try_cmpxchg64(ptep, &old,
-				umbra_fmt_make_leaf(fmt, *leaf, level)));
+	} while (!entry_try_cmpxchg(l, ptep, &old,
+				    umbra_make_leaf(l, *leaf, *level)));
 	rcu_read_unlock();
 	return ret;
 }
@@ -364,11 +480,12 @@ int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
 umbra_leaf_t umbra_pgtable_lookup(struct umbra_pgtable *pgt, gfn_t gfn,
 				  int *level)
 {
-	u64 pte;
+	const struct umbra_layout *l = &pgt->layout;
+	u64 entry;
 
 	rcu_read_lock();
-	pte = READ_ONCE(*descend(pgt, gfn, level, NULL));
+	entry = umbra_entry_read(l, descend(pgt, gfn, 0, level, NULL));
 	rcu_read_unlock();
-	return umbra_fmt_is_leaf(pgt->fmt, pte, *level) ?
-	       umbra_fmt_leaf(pgt->fmt, pte) : 0;
+	return umbra_entry_is_leaf(l, entry, *level) ?
+	       umbra_entry_leaf(l, entry) : 0;
 }

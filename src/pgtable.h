@@ -18,14 +18,14 @@ struct umbra_gather;
 
 /**
  * struct umbra_pgtable - a shadow table
- * @fmt: its format
+ * @layout: its format and size
  * @ops: where its table pages come from
- * @root: the table of level @fmt->levels - 1
+ * @root: the table of the highest level
  * @nr_tables: table pages, the root included
  * @nr_leaves: leaves
  */
 struct umbra_pgtable {
-	const struct umbra_fmt *fmt;
+	struct umbra_layout layout;
 	const struct umbra_table_ops *ops;
 	u64 *root;
 	atomic_long_t nr_tables;
@@ -35,27 +35,27 @@ struct umbra_pgtable {
 /**
  * struct umbra_leaf_ops - what a caller does about the leaves of a walk
  * @leaf: called for each leaf that was found, or that changed from @old to
- *	@new (0: removed). The one place that sees every change but the setting
- *	of A and D by a translation. Must not sleep
+ *	@new (0: removed); it maps @nr pages from @gfn on. The one place that
+ *	sees every change but the setting of A and D by a translation, and the
+ *	change of size. Must not sleep
  * @stop: called between tables; true ends the walk there. May be NULL
  */
 struct umbra_leaf_ops {
-	void (*leaf)(void *ctx, gfn_t gfn, int level, umbra_leaf_t old,
+	void (*leaf)(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 		     umbra_leaf_t new);
 	bool (*stop)(void *ctx);
 };
 
 /**
  * umbra_pgtable_init() - make an empty table
- * @pgt: the table
- * @fmt: its format
+ * @pgt: the table, with @pgt->layout set
  * @ops: where table pages come from
  *
  * May sleep.
  *
  * Return: 0 or -ENOMEM.
  */
-int umbra_pgtable_init(struct umbra_pgtable *pgt, const struct umbra_fmt *fmt,
+int umbra_pgtable_init(struct umbra_pgtable *pgt,
 		       const struct umbra_table_ops *ops);
 
 /**
@@ -67,20 +67,51 @@ void umbra_pgtable_destroy(struct umbra_pgtable *pgt);
 /**
  * umbra_pgtable_map() - install leaves, or widen the rights of present ones
  * @pgt: the table
- * @gfn: the first page
- * @leaves: what to install at @gfn, @gfn + 1, ...
- * @nr: how many; all in one table of level 0
+ * @gfn: the first page, aligned to what a leaf of @level spans
+ * @level: where the leaves are to stand
+ * @leaves: what to install at @gfn, and in the entries after it
+ * @nr: how many; all in one table
  * @mc: topped up
  *
  * A leaf that is there keeps its A and D bits and its rights and gains those
  * of the new one. The caller excludes invalidations of the range.
  *
- * Return: the number of leaves that were installed or changed, or -EEXIST if
- * a leaf for another page was there: someone missed an invalidation.
+ * Return: the number of leaves that were installed or changed; -E2BIG if a
+ * larger leaf is there and has to be split first; -EMLINK if a table is there
+ * and has to be collapsed first; -EEXIST if a leaf for another page is there:
+ * someone missed an invalidation.
  */
-int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn,
+int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn, int level,
 		      const umbra_leaf_t *leaves, unsigned int nr,
 		      struct umbra_memcache *mc);
+
+/**
+ * umbra_pgtable_break() - take a block out, to split it
+ * @pgt: the table
+ * @gfn: first page of the block
+ * @level: of the block
+ * @gather: takes what must be flushed before umbra_pgtable_make()
+ *
+ * First half of break-before-make (U6). The caller keeps everybody from
+ * installing in the span of the block until it is made again.
+ *
+ * Return: the block as it was, or 0 if there is none of this level.
+ */
+umbra_leaf_t umbra_pgtable_break(struct umbra_pgtable *pgt, gfn_t gfn,
+				 int level, struct umbra_gather *gather);
+
+/**
+ * umbra_pgtable_make() - put a table in the place of a block
+ * @pgt: the table
+ * @gfn: first page of the block
+ * @level: of the block
+ * @block: as umbra_pgtable_break() returned it, flushed since
+ * @mc: topped up
+ *
+ * The leaves in the table have the rights and the A and D bits of the block.
+ */
+void umbra_pgtable_make(struct umbra_pgtable *pgt, gfn_t gfn, int level,
+			umbra_leaf_t block, struct umbra_memcache *mc);
 
 /**
  * umbra_pgtable_unmap() - remove all leaves of a range
@@ -92,7 +123,8 @@ int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn,
  * @ops: told about each leaf
  * @ctx: for @ops
  *
- * Tables that lie wholly in the range are taken out as well. The caller keeps
+ * A block that lies partly in the range is removed as a whole (U13). Tables
+ * that lie wholly in the range are taken out as well. The caller keeps
  * everybody from installing in [@start, @end) until all of it is done.
  *
  * Return: true if the range is done, false if @ops->stop ended it at @next.
@@ -134,14 +166,16 @@ bool umbra_pgtable_visit(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
  * @gfn: the page
  * @access: UMBRA_PTE_READ, UMBRA_PTE_WRITE or UMBRA_PTE_EXEC
  * @leaf: out: the leaf after the walk
+ * @level: out: its level
  *
- * Sets the accessed bit, and for a write the dirty bit, of the leaf.
+ * Sets the accessed bit, and for a write the dirty bit, of the leaf; with
+ * UMBRA_AD_SW a leaf that does not have them faults.
  *
  * Return: 0; -ENOENT if nothing is mapped; -EACCES if the leaf does not allow
  * @access. Only 0 has a side effect.
  */
 int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
-			    umbra_leaf_t *leaf);
+			    umbra_leaf_t *leaf, int *level);
 
 /**
  * umbra_pgtable_lookup() - read the entry of a page

@@ -24,9 +24,12 @@ struct umbra_stats {
 	u64 unmapped;
 	u64 aged;
 	u64 protected;
+	u64 splits;
+	u64 collapses;
 	u64 flushes;
 	u64 tlb_hits;
 	u64 tlb_misses;
+	u64 tlb_conflicts;
 	u64 accesses;
 };
 

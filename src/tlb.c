@@ -2,6 +2,7 @@
 /*
  * The emulated TLB of a vCPU, and gathering what must be flushed from TLBs.
  */
+#include <linux/bitops.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 
@@ -13,59 +14,82 @@ void umbra_tlb_init(struct umbra_tlb *tlb)
 	spin_lock_init(&tlb->lock);
 }
 
-static struct umbra_tlb_entry *tlb_find(struct umbra_tlb *tlb, gfn_t gfn)
+static unsigned int tlb_set(gfn_t gfn, int level)
 {
-	struct umbra_tlb_entry *set = tlb->entry[gfn % UMBRA_TLB_SETS];
+	return (gfn >> umbra_level_shift(level)) % UMBRA_TLB_SETS;
+}
+
+static struct umbra_tlb_entry *tlb_find(struct umbra_tlb *tlb, gfn_t gfn,
+					int level)
+{
+	struct umbra_tlb_entry *set = tlb->entry[tlb_set(gfn, level)];
+	gfn_t base = ALIGN_DOWN(gfn, umbra_level_span(level));
 	unsigned int way;
 
 	for (way = 0; way < UMBRA_TLB_WAYS; way++)
-		if (set[way].leaf && set[way].gfn == gfn)
+		if (set[way].leaf && set[way].gfn == base &&
+		    set[way].level == level)
 			return &set[way];
 	return NULL;
 }
 
-umbra_leaf_t umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access)
+int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
+		     umbra_leaf_t *page)
 {
 	umbra_leaf_t need = access == UMBRA_PTE_WRITE ?
 			    UMBRA_PTE_WRITE | UMBRA_PTE_DIRTY : access;
 	const struct umbra_tlb_entry *e;
+	unsigned int level, found = 0;
 
 	lockdep_assert_held(&tlb->lock);
 
-	e = tlb_find(tlb, gfn);
-	return e && (e->leaf & need) == need ? e->leaf : 0;
+	for_each_set_bit(level, &tlb->levels, UMBRA_MAX_LEVELS) {
+		e = tlb_find(tlb, gfn, level);
+		if (!e)
+			continue;
+		*page = e->leaf + PFN_PHYS(gfn - e->gfn);
+		found++;
+	}
+	if (found > 1)
+		return -ENOTUNIQ;
+	return found && (*page & need) == need ? 0 : -ENOENT;
 }
 
-void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, umbra_leaf_t leaf)
+void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
+		    umbra_leaf_t leaf)
 {
 	struct umbra_tlb_entry *e;
 
 	lockdep_assert_held(&tlb->lock);
 
-	e = tlb_find(tlb, gfn);
+	e = tlb_find(tlb, gfn, level);
 	if (!e) {
-		unsigned int set = gfn % UMBRA_TLB_SETS;
+		unsigned int set = tlb_set(gfn, level);
 
 		e = &tlb->entry[set][tlb->victim[set]++ % UMBRA_TLB_WAYS];
 	}
-	e->gfn = gfn;
+	e->gfn = ALIGN_DOWN(gfn, umbra_level_span(level));
 	e->leaf = leaf;
+	e->level = level;
+	tlb->levels |= BIT(level);
 }
 
 void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
 {
 	struct umbra_tlb_entry *e = &tlb->entry[0][0];
+	unsigned int level;
 
 	spin_lock(&tlb->lock);
-	if (end - start < UMBRA_TLB_SETS) {
-		for (; start < end; start++) {
-			e = tlb_find(tlb, start);
+	if (end - start == 1) {
+		for_each_set_bit(level, &tlb->levels, UMBRA_MAX_LEVELS) {
+			e = tlb_find(tlb, start, level);
 			if (e)
 				e->leaf = 0;
 		}
 	} else {
 		for (; e < &tlb->entry[UMBRA_TLB_SETS][0]; e++)
-			if (start <= e->gfn && e->gfn < end)
+			if (e->gfn < end &&
+			    start < e->gfn + umbra_level_span(e->level))
 				e->leaf = 0;
 	}
 	spin_unlock(&tlb->lock);
@@ -83,7 +107,7 @@ static void table_free_rcu(struct rcu_head *head)
 	const struct umbra_table_ops *ops = (void *)page_private(page);
 
 	set_page_private(page, 0);
-	ops->free(page_address(page));
+	ops->free(page_address(page), 0);
 }
 
 void umbra_gather_free(struct umbra_gather *g,

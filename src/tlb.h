@@ -11,20 +11,22 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 
+#include "fmt.h"
 #include "memcache.h"
-#include "types.h"
 
 #define UMBRA_TLB_SETS	64
 #define UMBRA_TLB_WAYS	4
 
 /**
  * struct umbra_tlb_entry - one translation
- * @gfn: the page that it maps
+ * @gfn: first page that it maps
  * @leaf: as read from the table; 0: unused
+ * @level: of the leaf
  */
 struct umbra_tlb_entry {
 	gfn_t gfn;
 	umbra_leaf_t leaf;
+	u8 level;
 };
 
 /**
@@ -33,13 +35,16 @@ struct umbra_tlb_entry {
  *	touching the memory, and by a flush: a flush that has had the lock has
  *	waited for every use of what it drops. A spinlock, since invalidations
  *	flush where they may not sleep. Guards all fields.
- * @entry: the translations; a gfn modulo the number of sets is its set
+ * @entry: the translations; the number of a leaf among those of its size,
+ *	modulo the number of sets, is its set
  * @victim: next way to replace, for each set
+ * @levels: bit n is set if a leaf of level n has ever been here
  */
 struct umbra_tlb {
 	spinlock_t lock; /* from look-up to end of access */
 	struct umbra_tlb_entry entry[UMBRA_TLB_SETS][UMBRA_TLB_WAYS];
 	u8 victim[UMBRA_TLB_SETS];
+	unsigned long levels;
 };
 
 /** umbra_tlb_init() - make @tlb empty */
@@ -51,20 +56,26 @@ void umbra_tlb_init(struct umbra_tlb *tlb);
  * @gfn: the page
  * @access: UMBRA_PTE_READ or UMBRA_PTE_WRITE. A write hits only what is dirty
  *	already: hardware walks the table to set the dirty bit
+ * @page: out: the page with the attributes of its leaf
  *
- * Return: the leaf, or 0.
+ * Return: 0; -ENOENT if there is none; -ENOTUNIQ if there are two: an
+ * invalidation of a whole span has been forgotten (U6), and hardware would
+ * raise a TLB conflict abort or use either.
  */
-umbra_leaf_t umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access);
+int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
+		     umbra_leaf_t *page);
 
 /**
  * umbra_tlb_fill() - remember a translation just read from the table
  * @tlb: the TLB; @tlb->lock has been held since before the table was read
  * @gfn: the page
- * @leaf: its leaf
+ * @level: the level of its leaf
+ * @leaf: the leaf
  *
- * Replaces what is there for the same page.
+ * Replaces a translation of the same size for the same page.
  */
-void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, umbra_leaf_t leaf);
+void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
+		    umbra_leaf_t leaf);
 
 /**
  * umbra_tlb_flush() - drop all translations that touch a range

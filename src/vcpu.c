@@ -9,11 +9,23 @@
 
 static_assert(UMBRA_BATCH * sizeof(umbra_leaf_t) <= PAGE_SIZE);
 
+int umbra_supplies_init(struct umbra_supplies *s)
+{
+	umbra_memcache_init(&s->mc, &umbra_table_ops);
+	s->leaves = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	return s->leaves ? 0 : -ENOMEM;
+}
+
+void umbra_supplies_destroy(struct umbra_supplies *s)
+{
+	umbra_memcache_destroy(&s->mc);
+	free_page((unsigned long)s->leaves);
+}
+
 static void vcpu_free(struct umbra_vcpu *vcpu)
 {
-	umbra_memcache_destroy(&vcpu->mc);
+	umbra_supplies_destroy(&vcpu->supplies);
 	free_page((unsigned long)vcpu->bounce);
-	free_page((unsigned long)vcpu->batch);
 	kfree(vcpu);
 }
 
@@ -24,11 +36,9 @@ static struct umbra_vcpu *vcpu_alloc(void)
 	if (!vcpu)
 		return NULL;
 	mutex_init(&vcpu->lock);
-	umbra_memcache_init(&vcpu->mc, &umbra_table_ops);
 	umbra_tlb_init(&vcpu->tlb);
-	vcpu->batch = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	vcpu->bounce = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!vcpu->batch || !vcpu->bounce) {
+	if (umbra_supplies_init(&vcpu->supplies) || !vcpu->bounce) {
 		vcpu_free(vcpu);
 		return NULL;
 	}

@@ -11,12 +11,34 @@
 #define UMBRA_BATCH	512
 
 /**
+ * struct umbra_supplies - what a fault needs before it takes a lock
+ * @mc: table pages
+ * @leaves: room for UMBRA_BATCH leaves
+ */
+struct umbra_supplies {
+	struct umbra_memcache mc;
+	umbra_leaf_t *leaves;
+};
+
+/**
+ * umbra_supplies_init() - get room for faults
+ * @s: the supplies
+ *
+ * May sleep.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int umbra_supplies_init(struct umbra_supplies *s);
+
+/** umbra_supplies_destroy() - the opposite, also of one that is all zero */
+void umbra_supplies_destroy(struct umbra_supplies *s);
+
+/**
  * struct umbra_vcpu - a vCPU
  * @vm: its VM, on which it holds a reference
  * @node: in @vm->vcpus
- * @lock: serialises operations; guards @mc, @batch and @bounce
- * @mc: table pages for the next fault
- * @batch: UMBRA_BATCH leaves that a fault has looked up
+ * @lock: serialises operations; guards @supplies and @bounce
+ * @supplies: for its faults
  * @bounce: a page through which bulk accesses are copied
  * @tlb: its TLB, with a lock of its own
  * @rcu: umbra_flush() may be at @tlb a while after the vCPU has gone
@@ -25,8 +47,7 @@ struct umbra_vcpu {
 	struct umbra_vm *vm;
 	struct list_head node;
 	struct mutex lock; /* one operation at a time */
-	struct umbra_memcache mc;
-	umbra_leaf_t *batch;
+	struct umbra_supplies supplies;
 	void *bounce;
 	struct umbra_tlb tlb;
 	struct rcu_head rcu;

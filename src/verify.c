@@ -25,13 +25,15 @@ static bool backed(struct mm_struct *mm, unsigned long hva, umbra_leaf_t leaf)
 {
 	bool write = leaf & UMBRA_PTE_WRITE;
 	umbra_leaf_t entry;
+	struct umbra_host_run run = {
+		.hva = hva, .nr = 1, .leaves = &entry, .nr_leaves = 1,
+	};
 	struct page *page;
 	bool same;
 
 	/* There is no reference on the zero page to be had. */
 	if (is_zero_pfn(umbra_leaf_pfn(leaf)))
-		return !write && umbra_host_walk(mm, hva, 1, false,
-						 &entry) == 1 &&
+		return !write && !umbra_host_walk(mm, &run, false) &&
 		       umbra_leaf_pfn(entry) == umbra_leaf_pfn(leaf);
 
 	if (get_user_pages_fast_only(hva, 1, write ? FOLL_WRITE : 0,
@@ -42,19 +44,26 @@ static bool backed(struct mm_struct *mm, unsigned long hva, umbra_leaf_t leaf)
 	return same;
 }
 
-static void verify_leaf(void *ctx, gfn_t gfn, int level, umbra_leaf_t leaf,
+static bool page_ok(const struct verify *v, gfn_t gfn, umbra_leaf_t leaf)
+{
+	const struct umbra_memslot *slot = umbra_memslots_first(v->slots, gfn,
+								gfn + 1);
+
+	if (!slot ||
+	    (slot->flags & UMBRA_MEM_READONLY && leaf & UMBRA_PTE_WRITE))
+		return false;
+	return backed(v->vm->mm, umbra_memslot_hva(slot, gfn), leaf);
+}
+
+static void verify_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t leaf,
 			umbra_leaf_t same)
 {
 	const struct verify *v = ctx;
-	const struct umbra_memslot *slot;
 
 	v->out->leaves++;
-	slot = umbra_memslots_first(v->slots, gfn, gfn + 1);
-	if (slot && !(slot->flags & UMBRA_MEM_READONLY &&
-		      leaf & UMBRA_PTE_WRITE) &&
-	    backed(v->vm->mm, umbra_memslot_hva(slot, gfn), leaf))
-		return;
-	if (!v->out->mismatches++)
+	for (; nr && page_ok(v, gfn, leaf); nr--, gfn++)
+		leaf += PAGE_SIZE;
+	if (nr && !v->out->mismatches++)
 		v->out->first_bad = gfn << PAGE_SHIFT;
 }
 

@@ -8,7 +8,7 @@
 #include "vm.h"
 
 /* Everything of a VM but its notifier. */
-static struct umbra_vm *vm_alloc(const struct umbra_fmt *fmt)
+static struct umbra_vm *vm_alloc(const struct umbra_layout *layout)
 {
 	struct umbra_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 
@@ -36,7 +36,8 @@ static struct umbra_vm *vm_alloc(const struct umbra_fmt *fmt)
 		goto free_vm;
 	if (init_srcu_struct(&vm->srcu))
 		goto free_stats;
-	if (umbra_pgtable_init(&vm->pgt, fmt, &umbra_table_ops))
+	vm->pgt.layout = *layout;
+	if (umbra_pgtable_init(&vm->pgt, &umbra_table_ops))
 		goto free_srcu;
 	return vm;
 
@@ -63,11 +64,11 @@ static void vm_free(struct umbra_vm *vm)
 	kfree(vm);
 }
 
-struct umbra_vm *umbra_vm_create(const struct umbra_fmt *fmt,
+struct umbra_vm *umbra_vm_create(const struct umbra_layout *layout,
 				 unsigned int gpa_bits,
 				 const struct mmu_notifier_ops *mn_ops)
 {
-	struct umbra_vm *vm = vm_alloc(fmt);
+	struct umbra_vm *vm = vm_alloc(layout);
 	int ret;
 
 	if (!vm)

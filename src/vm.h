@@ -125,15 +125,15 @@ struct umbra_vm {
 
 /**
  * umbra_vm_create() - make a VM without memslots and vCPUs
- * @fmt: format of its table
- * @gpa_bits: size of a guest physical address, within @fmt's limits
+ * @layout: of its table
+ * @gpa_bits: size of a guest physical address, within the format's limits
  * @mn_ops: the notifier, which is registered on current->mm
  *
  * May sleep.
  *
  * Return: the VM with one reference, or an ERR_PTR: -ENOMEM, -EINTR.
  */
-struct umbra_vm *umbra_vm_create(const struct umbra_fmt *fmt,
+struct umbra_vm *umbra_vm_create(const struct umbra_layout *layout,
 				 unsigned int gpa_bits,
 				 const struct mmu_notifier_ops *mn_ops);
 

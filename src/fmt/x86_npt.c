@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AMD nested paging with four levels.
+ * AMD nested paging, four or five levels.
  *
  * The entries are those of long mode: AMD64 Architecture Programmer's Manual,
  * volume 2, section 5.3 (layout), 5.4 (protection, A and D bits) and 15.25.5:
@@ -11,53 +11,52 @@
  */
 #include "fmt.h"
 
-#define NPT_P	BIT_ULL(0)
-#define NPT_RW	BIT_ULL(1)
-#define NPT_US	BIT_ULL(2)
-#define NPT_A	BIT_ULL(5)
-#define NPT_D	BIT_ULL(6)
-#define NPT_PS	BIT_ULL(7)	/* not level 0, where this bit is PAT */
-#define NPT_NX	BIT_ULL(63)
-#define NPT_PA	GENMASK_ULL(51, 12)
+#define P	BIT_ULL(0)
+#define RW	BIT_ULL(1)
+#define US	BIT_ULL(2)
+#define A	BIT_ULL(5)
+#define D	BIT_ULL(6)
+#define PS	BIT_ULL(7)		/* not at level 0, where it is PAT */
+#define SW_LEAF	BIT_ULL(9)
+#define SW_W	BIT_ULL(10)
+#define NX	BIT_ULL(63)
+#define ADDR	GENMASK_ULL(51, 12)
 
-/* The bits for one combination of write, execute, young, dirty. */
-#define NPT_LEAF(w, x, a, d)	(NPT_US | (w) * NPT_RW |		\
-				 (1 - (x)) * NPT_NX | (a) * NPT_A |	\
-				 (d) * NPT_D)
+#define LEAF(w, x, a, d)	(US | (w) * RW | !(x) * NX | (a) * A | (d) * D)
+
+/* Old: not present. Clean: not writable. */
+#define SW(w, x, a, d)		(LEAF((w) & (d), x, a, d) | (a) * P | (w) * SW_W)
 
 const struct umbra_fmt umbra_fmt_x86_npt = {
 	.name		= "x86_npt",
 	.id		= UMBRA_FMT_X86_NPT,
 	.gpa_bits_min	= 32,
-	.gpa_bits_max	= 48,
-	.levels		= 4,
-	.leaf_levels	= BIT(0),
-	.gfn_shift	= { 0, 9, 18, 27, 36 },
-	.addr_mask	= NPT_PA,
-	.type_mask	= NPT_P | NPT_PS,
-	.type_leaf	= { NPT_P, NPT_P | NPT_PS },
-	.type_table	= NPT_P,
-	.table_bits	= NPT_P | NPT_RW | NPT_US | NPT_A,
-	.leaf_bits	= {
-		NPT_LEAF(0, 0, 0, 0), NPT_LEAF(1, 0, 0, 0),
-		NPT_LEAF(0, 1, 0, 0), NPT_LEAF(1, 1, 0, 0),
-		NPT_LEAF(0, 0, 1, 0), NPT_LEAF(1, 0, 1, 0),
-		NPT_LEAF(0, 1, 1, 0), NPT_LEAF(1, 1, 1, 0),
-		NPT_LEAF(0, 0, 0, 1), NPT_LEAF(1, 0, 0, 1),
-		NPT_LEAF(0, 1, 0, 1), NPT_LEAF(1, 1, 0, 1),
-		NPT_LEAF(0, 0, 1, 1), NPT_LEAF(1, 0, 1, 1),
-		NPT_LEAF(0, 1, 1, 1), NPT_LEAF(1, 1, 1, 1),
-	},
-	.attr		= {
-		{ NPT_RW, NPT_RW },
-		{ NPT_NX, 0 },
-		{ NPT_A, NPT_A },
-		{ NPT_D, NPT_D },
+	.gpa_bits_max	= 52,
+	.levels_min	= 4,
+	.root_bits	= 9,
+	.leaf_levels	= BIT(0) | BIT(1) | BIT(2),
+	.addr_mask	= ADDR,
+	.table_mask	= P | PS,
+	.table		= P,
+	.table_bits	= RW | US | A,
+	.bits = {
+		[UMBRA_AD_HW] = {
+			.leaf_mask	= { P, P | PS },
+			.leaf		= { P, P | PS },
+			.leaf_bits	= UMBRA_LEAF_BITS(LEAF),
+			.attr		= { { RW }, { NX, true }, { A }, { D } },
+		},
+		[UMBRA_AD_SW] = {
+			.leaf_mask	= { SW_LEAF, SW_LEAF | PS },
+			.leaf		= { SW_LEAF, SW_LEAF | PS },
+			.leaf_bits	= UMBRA_LEAF_BITS(SW),
+			.attr		= { { SW_W }, { NX, true }, { A }, { D } },
+		},
 	},
 };
 
-/* Nothing overlaps, and what the manual reserves (4 and 3 cache) stays clear. */
-#define NPT_USED	(NPT_LEAF(0, 0, 0, 0) | NPT_LEAF(1, 1, 1, 1) |	\
-			 NPT_P | NPT_PS)
-static_assert(!(NPT_PA & NPT_USED));
-static_assert(NPT_USED == (NPT_NX | 0xe7));
+/* Nothing overlaps, and the bits used are those of the picture above. */
+#define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | P | PS)
+static_assert(USED == (BIT_ULL(63) | 0xe7));
+static_assert(!(ADDR & (USED | SW_LEAF | SW_W)));
+static_assert(!(USED & (SW_LEAF | SW_W)));

@@ -37,6 +37,8 @@
  *  - EHWPOISON: the page is poisoned.
  *  - EAGAIN: the caller asked not to wait, and it would have had to.
  *  - EINTR: a signal arrived before any progress was made.
+ *  - ENOTUNIQ: a TLB holds two translations for one address. A bug of umbra,
+ *    reported since finding such bugs is what the TLB is for.
  *  - EIO: the caller's address space is not the VM's, or the VM is broken.
  *  - ESRCH: the VM's address space is gone.
  *  - EPERM: the request needs a capability that the caller lacks.
@@ -50,11 +52,47 @@
 #define UMBRA_IOC_TYPE 0xBC
 
 /**
- * define UMBRA_FMT_X86_NPT - AMD nested paging, four levels
+ * define UMBRA_FMT_X86_NPT - AMD nested paging
  *
- * AMD64 Architecture Programmer's Manual, volume 2, section 15.25.
+ * AMD64 Architecture Programmer's Manual, volume 2, section 15.25. Four levels
+ * up to 48 bits of guest physical address, five above.
  */
 #define UMBRA_FMT_X86_NPT	0
+/**
+ * define UMBRA_FMT_X86_EPT - Intel extended page tables
+ *
+ * Intel Software Developer's Manual, volume 3C, section 29.3. Four levels up to
+ * 48 bits, five above.
+ */
+#define UMBRA_FMT_X86_EPT	1
+/**
+ * define UMBRA_FMT_ARM64_S2 - Armv8 stage 2, granule of 4 KiB
+ *
+ * Arm Architecture Reference Manual, section D8. Two to four levels, up to
+ * sixteen tables concatenated as the root.
+ */
+#define UMBRA_FMT_ARM64_S2	2
+/**
+ * define UMBRA_FMT_RISCV_G - RISC-V G-stage
+ *
+ * RISC-V Instruction Set Manual, volume II, section 8.5. Sv39x4 up to 41 bits,
+ * Sv48x4 up to 50, Sv57x4 up to 59.
+ */
+#define UMBRA_FMT_RISCV_G	3
+/**
+ * define UMBRA_FMT_POWER_RADIX - POWER radix tree, partition-scoped
+ *
+ * Power ISA 3.0B, book III, section 5.7.10. Four levels of 13, 9, 9 and 9 bits,
+ * big-endian.
+ */
+#define UMBRA_FMT_POWER_RADIX	4
+/**
+ * define UMBRA_FMT_MIPS_VZ - MIPS VZ root TLB entries in a software table
+ *
+ * MIPS64 Architecture for Programmers, volumes III and IV-i. The hardware has
+ * no accessed and dirty bits: only with UMBRA_VM_SOFT_AD.
+ */
+#define UMBRA_FMT_MIPS_VZ	5
 
 /* ------------------------------------------------------------ /dev/umbra */
 
@@ -70,7 +108,7 @@
  * @mem_flags: out: the UMBRA_MEM_* flags that &UMBRA_SET_MEMSLOT accepts
  * @max_slots: out: number of memslots a VM can have
  * @max_vcpus: out: number of vCPUs a VM can have
- * @pad: must be 0
+ * @vm_flags: out: the UMBRA_VM_* flags that &UMBRA_CREATE_VM accepts
  * @max_slot_pages: out: largest memslot, in pages of 4 KiB
  *
  * There are no version numbers: a program asks for what it needs. Fails with
@@ -87,16 +125,25 @@ struct umbra_get_caps {
 	__u32 mem_flags;
 	__u32 max_slots;
 	__u32 max_vcpus;
-	__u32 pad;
+	__u32 vm_flags;
 	__aligned_u64 max_slot_pages;
 };
 
 #define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
 
 /**
+ * define UMBRA_VM_SOFT_AD - track accessed and dirty by faults
+ *
+ * The accessed and dirty bits of the hardware are not relied on: the first
+ * access through an old translation faults, and so does the first write through
+ * a clean one.
+ */
+#define UMBRA_VM_SOFT_AD	(1u << 0)
+
+/**
  * struct umbra_create_vm - ioctl(UMBRA_CREATE_VM), on the device
  * @size: sizeof(struct umbra_create_vm)
- * @flags: must be 0
+ * @flags: UMBRA_VM_*
  * @format: page-table format, UMBRA_FMT_*
  * @gpa_bits: guest physical address size in bits, 0 for the format's largest
  * @fd: out: the VM's file descriptor
@@ -394,9 +441,12 @@ struct umbra_verify {
  * @unmapped: leaves removed, for whatever reason
  * @aged: leaves made old
  * @protected: leaves write-protected, or made clean, for the dirty log
+ * @splits: blocks replaced by tables of smaller leaves
+ * @collapses: tables taken out to make room for a block
  * @flushes: ranges flushed from all TLBs
  * @tlb_hits: accesses that the TLBs answered
  * @tlb_misses: accesses that walked the table
+ * @tlb_conflicts: addresses found in a TLB with two different translations
  * @accesses: loads, stores and atomics performed
  *
  * Gauges are exact while nothing changes; counters only grow.
@@ -419,13 +469,65 @@ struct umbra_get_stats {
 	__aligned_u64 unmapped;
 	__aligned_u64 aged;
 	__aligned_u64 protected;
+	__aligned_u64 splits;
+	__aligned_u64 collapses;
 	__aligned_u64 flushes;
 	__aligned_u64 tlb_hits;
 	__aligned_u64 tlb_misses;
+	__aligned_u64 tlb_conflicts;
 	__aligned_u64 accesses;
 };
 
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
+
+/**
+ * struct umbra_split - ioctl(UMBRA_SPLIT), on a VM
+ * @size: sizeof(struct umbra_split)
+ * @flags: must be 0
+ * @gpa: start of the range, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB, not 0
+ * @leaf_shift: log2 of the largest leaf that may remain, in bytes: 12, 21, 30
+ * @pad: must be 0
+ * @done: out: bytes done
+ *
+ * Splits the blocks that the range touches, so that a later write or partial
+ * unmap does not have to. The smaller leaves keep the rights and the accessed
+ * and dirty bits. Faults may make blocks again, unless the memslot is logged.
+ */
+struct umbra_split {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__u32 leaf_shift;
+	__u32 pad;
+	__aligned_u64 done;
+};
+
+#define UMBRA_SPLIT _IO(UMBRA_IOC_TYPE, 0x19)
+
+/**
+ * struct umbra_collapse - ioctl(UMBRA_COLLAPSE), on a VM
+ * @size: sizeof(struct umbra_collapse)
+ * @flags: must be 0
+ * @gpa: start of the range, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB, not 0
+ * @done: out: bytes done
+ *
+ * Replaces leaves by blocks wherever the process's own mapping, the memslot and
+ * its log allow it, as after dirty logging has ended, or after the process's
+ * memory was collapsed into huge pages. A block is young, or dirty, if any of
+ * the leaves was. What is not mapped is not faulted in for it.
+ */
+struct umbra_collapse {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__aligned_u64 done;
+};
+
+#define UMBRA_COLLAPSE _IO(UMBRA_IOC_TYPE, 0x1a)
 
 /* ------------------------------------------------------------------ vCPU */
 
