@@ -41,6 +41,24 @@ void guest_destroy(struct guest *g)
 	munmap(g->mem, g->pages * PAGE);
 }
 
+uint32_t guest_pte(const struct guest *g, uint64_t gpa)
+{
+	struct umbra_translate t;
+
+	if (umbra_translate(g->vm, 0, gpa, &t))
+		abort();
+	return t.pte;
+}
+
+struct umbra_get_stats guest_stats(const struct guest *g)
+{
+	struct umbra_get_stats stats;
+
+	if (umbra_get_stats(g->vm, &stats))
+		abort();
+	return stats;
+}
+
 int hold_ctl(int vm, uint32_t op, uint32_t point, uint32_t count,
 	     uint64_t usecs, struct umbra_test *out)
 {

@@ -29,6 +29,10 @@ struct guest {
 int guest_create(struct guest *g, uint64_t pages, uint32_t slot_flags);
 void guest_destroy(struct guest *g);
 
+/* What the shadow table has at gpa: UMBRA_PTE_*, or 0. */
+uint32_t guest_pte(const struct guest *g, uint64_t gpa);
+struct umbra_get_stats guest_stats(const struct guest *g);
+
 /* UMBRA_TEST: returns 0 or -errno; -ENOTTY without CONFIG_UMBRA_TEST. */
 int hold_ctl(int vm, uint32_t op, uint32_t point, uint32_t count,
 	     uint64_t usecs, struct umbra_test *out);
