@@ -40,11 +40,13 @@ static inline int hold_arm(int vm, uint32_t point, uint32_t count)
 {
 	return hold_ctl(vm, UMBRA_TEST_HOLD, point, count, 0, NULL);
 }
+
 /* Wait up to 10 s until count threads are held. */
 static inline int hold_wait(int vm, uint32_t point, uint32_t count)
 {
 	return hold_ctl(vm, UMBRA_TEST_WAIT, point, count, 10000000, NULL);
 }
+
 static inline int hold_release(int vm, uint32_t point)
 {
 	return hold_ctl(vm, UMBRA_TEST_DISARM, point, 0, 0, NULL);

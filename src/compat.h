@@ -29,8 +29,15 @@ static inline long umbra_compat_fault_in(struct mm_struct *mm,
 
 /* Huge mappings of what is not memory exist since 6.12, and are marked. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define pmd_special(pmd)	false
-#define pud_special(pud)	false
+static inline bool pmd_special(pmd_t pmd)
+{
+	return false;
+}
+
+static inline bool pud_special(pud_t pud)
+{
+	return false;
+}
 #endif
 
 #endif /* UMBRA_COMPAT_H */

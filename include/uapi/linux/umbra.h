@@ -73,14 +73,14 @@
  */
 #define UMBRA_FMT_ARM64_S2	2
 /**
- * define UMBRA_FMT_RISCV_G - RISC-V G-stage
+ * define UMBRA_FMT_RISCV_G - guest stage of RISC V
  *
  * RISC-V Instruction Set Manual, volume II, section 8.5. Sv39x4 up to 41 bits,
  * Sv48x4 up to 50, Sv57x4 up to 59.
  */
 #define UMBRA_FMT_RISCV_G	3
 /**
- * define UMBRA_FMT_POWER_RADIX - POWER radix tree, partition-scoped
+ * define UMBRA_FMT_POWER_RADIX - radix tree of POWER for a partition
  *
  * Power ISA 3.0B, book III, section 5.7.10. Four levels of 13, 9, 9 and 9 bits,
  * big-endian.
