@@ -34,7 +34,7 @@ ours() {
 	for glob; do
 		names+=(-o -name "$glob")
 	done
-	find . -path ./.git -prune -o -path ./build -prune -o \
+	find . -path ./.git -prune -o -path ./build -prune -o -path ./selftests/kselftest -prune -o \
 		-type f \( "${names[@]:1}" \) -printf '%P\n'
 }
 
@@ -54,9 +54,28 @@ ignored=(
 	MACRO_ARG_PRECEDENCE	# and take no parentheses
 )
 
+# What checkpatch asks of kernel code, and programs of user space do not have.
+ignored_in_programs=(
+	PREFER_KERNEL_TYPES
+	BIT_MACRO
+	PREFER_DEFINED_ATTRIBUTE_MACRO
+	VOLATILE
+	MACRO_WITH_FLOW_CONTROL
+)
+
+# checked TYPE...: checkpatch the files on stdin, but for these types.
+checked() {
+	xargs -r "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
+		--show-types --ignore "$(IFS=,; echo "$*")" --file
+}
+
 style() {
-	ours '*.[ch]' | xargs "$linux/scripts/checkpatch.pl" --no-tree --strict --terse \
-		--no-summary --show-types --ignore "$(IFS=,; echo "${ignored[*]}")" --file
+	local bad=0
+
+	ours '*.[ch]' | grep -v '^selftests/[^/]*$' | checked "${ignored[@]}" || bad=1
+	ours '*.[ch]' | grep '^selftests/[^/]*$' |
+		checked "${ignored[@]}" "${ignored_in_programs[@]}" || bad=1
+	return $bad
 }
 
 kernel_doc() {

@@ -74,7 +74,7 @@ void access_words(struct demo *d)
 }
 
 struct family {
-	struct memory parents, vcpus, childs, shared;
+	struct memory parents, vcpus, theirs, shared;
 };
 
 /* The child's memory is as it was at fork(), and the VM is not the child's. */
@@ -88,11 +88,11 @@ static void be_child(struct demo *d, const struct family *f, int go)
 		exit(1);
 	check_process(f->parents);
 	check_process(f->vcpus);
-	renew(d, f->childs);
-	process_write(f->childs);
+	renew(d, f->theirs);
+	process_write(f->theirs);
 	process_write(f->shared);
-	check_process(f->childs);
-	ret = umbra_load(d->vcpu, f->childs.gpa, 8, &value);
+	check_process(f->theirs);
+	ret = umbra_load(d->vcpu, f->theirs.gpa, 8, &value);
 	if (ret != -EIO)
 		errx(1, "expected %s, the child got %s from the vCPU",
 		     strerror(EIO), strerror(-ret));
@@ -104,7 +104,7 @@ void fork_and_write(struct demo *d)
 	struct family f = {
 		.parents = region(d->slots[ANON], 0),
 		.vcpus = region(d->slots[ANON], 1),
-		.childs = region(d->slots[ANON], 2),
+		.theirs = region(d->slots[ANON], 2),
 		.shared = region(d->slots[SHARED], 0),
 	};
 	int go[2], status;
