@@ -1,0 +1,793 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every field of every ioctl, rejected with its error, after which the VM is as
+ * it was before.
+ *
+ * A new ioctl is one FIXTURE_VARIANT_ADD(): an argument that is accepted, and
+ * values of its fields that are not. NOWAIT, and calls that stop half-way, are
+ * in fault_test.
+ */
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "util.h"
+
+/* The guest physical address size of all VMs here: 52 bits. */
+#define LIMIT		(PAGE << 40)
+
+/* Slot 0 is that of guest_create(). */
+#define GUEST_PAGES	128
+/* Slots of two pages, both backed by spare. */
+#define RO_SLOT		1
+#define RO_GPA		(GUEST_PAGES * PAGE)
+#define RW_SLOT		2
+#define RW_GPA		(RO_GPA + 2 * PAGE)
+/* A slot with a log, backed by guest memory. */
+#define LOG_SLOT	3
+#define LOG_GPA		(RW_GPA + 2 * PAGE)
+#define LOG_PAGES	100UL
+/* Nothing is there. */
+#define NO_SLOT		4
+#define NO_GPA		(PAGE << 20)
+#define NO_POINTER	8
+
+#define LOG_WORDS	(LOG_PAGES / 64 + 1)
+
+static alignas(PAGE) uint8_t spare[2 * PAGE];
+#define SPARE		((uintptr_t)spare)
+
+enum kind { DEV, VM, VCPU, NR_KINDS };
+
+/* A VM with one slot of each sort, and how it was when all was well. */
+struct machine {
+	struct guest g;
+	int fd[NR_KINDS];
+	struct umbra_get_stats stats;
+	uint64_t dirty;
+};
+
+static int log_count(const struct machine *m, uint64_t *dirty)
+{
+	uint64_t bits[LOG_WORDS];
+
+	return umbra_get_dirty_log(m->g.vm, UMBRA_DIRTY_LOG_KEEP, LOG_SLOT, 0,
+				   LOG_PAGES, bits, dirty);
+}
+
+/* From now on this is how it is to be. */
+static int machine_settle(struct machine *m)
+{
+	return log_count(m, &m->dirty) ?: umbra_get_stats(m->g.vm, &m->stats);
+}
+
+static int machine_create(struct machine *m)
+{
+	int ret = guest_create(&m->g, GUEST_PAGES, 0);
+
+	m->fd[DEV] = m->g.dev;
+	m->fd[VM] = m->g.vm;
+	m->fd[VCPU] = m->g.vcpu;
+	return ret ?:
+	       umbra_set_memslot(m->g.vm, RO_SLOT, UMBRA_MEM_READONLY, RO_GPA,
+				 2 * PAGE, spare) ?:
+	       umbra_set_memslot(m->g.vm, RW_SLOT, 0, RW_GPA, 2 * PAGE,
+				 spare) ?:
+	       umbra_set_memslot(m->g.vm, LOG_SLOT, UMBRA_MEM_LOG_DIRTY,
+				 LOG_GPA, LOG_PAGES * PAGE, m->g.mem) ?:
+	       umbra_store(m->g.vcpu, 0, 8, 0) ?:
+	       umbra_store(m->g.vcpu, LOG_GPA + 70 * PAGE, 8, 0) ?:
+	       machine_settle(m);
+}
+
+/* What works no longer, or is not as it was? "" if all is well. */
+static const char *damage(const struct machine *m)
+{
+	static uint64_t token;
+	struct umbra_get_stats stats;
+	uint64_t value, dirty;
+
+	token++;
+	if (umbra_store(m->g.vcpu, 0, 8, token) ||
+	    memcmp(m->g.mem, &token, 8))
+		return "a store";
+	if (umbra_load(m->g.vcpu, 0, 8, &value) || value != token)
+		return "a load";
+	if (!guest_quiet(&m->g))
+		return "the shadow table";
+	if (umbra_get_stats(m->g.vm, &stats))
+		return "the statistics";
+	if (stats.leaves != m->stats.leaves)
+		return "leaves";
+	if (stats.table_pages != m->stats.table_pages)
+		return "table_pages";
+	if (stats.slots != m->stats.slots)
+		return "slots";
+	if (stats.vcpus != m->stats.vcpus)
+		return "vcpus";
+	if (stats.generation != m->stats.generation)
+		return "generation";
+	if (log_count(m, &dirty) || dirty != m->dirty)
+		return "the dirty log";
+	return "";
+}
+
+static int call(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) ? -errno : 0;
+}
+
+/* The end of memory that is readable and writable: nothing is behind it. */
+static void *edge(void)
+{
+	uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(p + PAGE, PAGE, PROT_NONE))
+		abort();
+	return p + PAGE;
+}
+
+/* One value that one field must not have. */
+struct reject {
+	const char *what;
+	size_t offset;
+	size_t width;
+	uint64_t value;
+	int error;
+};
+
+#define REJECT(_type, _field, _value, _error)				\
+	{ .what = #_field " = " #_value,				\
+	  .offset = offsetof(struct umbra_##_type, _field),		\
+	  .width = sizeof(((struct umbra_##_type *)0)->_field),		\
+	  .value = _value, .error = _error }
+
+static void set_field(void *arg, const struct reject *reject)
+{
+	if (reject->width == sizeof(uint32_t))
+		*(uint32_t *)(arg + reject->offset) = reject->value;
+	else
+		*(uint64_t *)(arg + reject->offset) = reject->value;
+}
+
+/* ------------------------------------------------------------- the ioctls */
+
+/* More than any structure and its tail. */
+#define ROOM	512
+
+union arg {
+	struct {
+		uint32_t size;
+		uint32_t flags;
+	};
+	struct umbra_get_caps get_caps;
+	struct umbra_create_vm create_vm;
+	struct umbra_set_memslot set_memslot;
+	struct umbra_create_vcpu create_vcpu;
+	struct umbra_unmap unmap;
+	struct umbra_age age;
+	struct umbra_get_dirty_log get_dirty_log;
+	struct umbra_clear_dirty_log clear_dirty_log;
+	struct umbra_translate translate;
+	struct umbra_verify verify;
+	struct umbra_split split;
+	struct umbra_collapse collapse;
+	struct umbra_get_stats get_stats;
+	struct umbra_fault fault;
+	struct umbra_access access;
+	uint8_t bytes[ROOM];
+};
+
+FIXTURE(ioctl)
+{
+	struct machine m;
+	union arg arg;
+};
+
+/*
+ * @first_size: of the structure when it was first published
+ * @flags: the flags that are known
+ * @arg: an argument that is accepted, but for its size
+ * @rejects: what is not
+ */
+FIXTURE_VARIANT(ioctl)
+{
+	enum kind kind;
+	unsigned long cmd;
+	uint32_t size;
+	uint32_t first_size;
+	uint32_t flags;
+	union arg arg;
+	const struct reject *rejects[2];
+};
+
+FIXTURE_SETUP(ioctl)
+{
+	ASSERT_EQ(0, machine_create(&self->m));
+}
+
+FIXTURE_TEARDOWN(ioctl)
+{
+	guest_destroy(&self->m.g);
+}
+
+#define IOCTL(_kind, _cmd, _type, _last_field)				\
+	.kind = _kind, .cmd = _cmd, .size = sizeof(struct _type),	\
+	.first_size = offsetof(struct _type, _last_field) +		\
+		      sizeof(((struct _type *)0)->_last_field)
+
+/* Of any structure that begins with size, flags, gpa, length. */
+static const struct reject bad_range[] = {
+	REJECT(unmap, gpa, 2 * PAGE + 1, EINVAL),
+	REJECT(unmap, gpa, LIMIT, EINVAL),
+	REJECT(unmap, gpa, LIMIT - 2 * PAGE, EINVAL),
+	REJECT(unmap, gpa, -4 * PAGE, EINVAL),
+	REJECT(unmap, length, 0, EINVAL),
+	REJECT(unmap, length, 4 * PAGE + 1, EINVAL),
+	REJECT(unmap, length, LIMIT, EINVAL),
+	REJECT(unmap, length, -2 * PAGE, EINVAL),
+	{}
+};
+
+/* Of GET_DIRTY_LOG and CLEAR_DIRTY_LOG. */
+static const struct reject bad_log[] = {
+	REJECT(get_dirty_log, slot, 0, ENOENT),
+	REJECT(get_dirty_log, slot, NO_SLOT, ENOENT),
+	REJECT(get_dirty_log, slot, ~0u, ENOENT),
+	REJECT(get_dirty_log, pad, 1, EINVAL),
+	REJECT(get_dirty_log, first_page, 65, EINVAL),
+	REJECT(get_dirty_log, first_page, 128, EINVAL),
+	REJECT(get_dirty_log, first_page, -64UL, EINVAL),
+	REJECT(get_dirty_log, nr_pages, 0, EINVAL),
+	REJECT(get_dirty_log, nr_pages, 35, EINVAL),
+	REJECT(get_dirty_log, nr_pages, 64, EINVAL),
+	REJECT(get_dirty_log, nr_pages, -64UL, EINVAL),
+	REJECT(get_dirty_log, bitmap, NO_POINTER, EFAULT),
+	{}
+};
+
+static uint64_t bitmap[LOG_WORDS];
+
+FIXTURE_VARIANT_ADD(ioctl, get_caps)
+{
+	IOCTL(DEV, UMBRA_GET_CAPS, umbra_get_caps, max_slot_pages),
+	.rejects[0] = (const struct reject[]){
+		REJECT(get_caps, format, 1000, EOPNOTSUPP),
+		REJECT(get_caps, format, ~0u, EOPNOTSUPP),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, create_vm)
+{
+	IOCTL(DEV, UMBRA_CREATE_VM, umbra_create_vm, pad),
+	.flags = UMBRA_VM_SOFT_AD,
+	.rejects[0] = (const struct reject[]){
+		REJECT(create_vm, format, 1000, EOPNOTSUPP),
+		REJECT(create_vm, format, ~0u, EOPNOTSUPP),
+		REJECT(create_vm, format, UMBRA_FMT_MIPS_VZ, EOPNOTSUPP),
+		REJECT(create_vm, gpa_bits, 1, EINVAL),
+		REJECT(create_vm, gpa_bits, 64, EINVAL),
+		REJECT(create_vm, gpa_bits, ~0u, EINVAL),
+		REJECT(create_vm, pad, 1, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, create_memslot)
+{
+	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
+	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
+		 UMBRA_MEM_LOG_D_BITS,
+	.arg.set_memslot = {
+		.slot = NO_SLOT,
+		.gpa = NO_GPA,
+		.length = 2 * PAGE,
+		.hva = SPARE,
+	},
+	.rejects[0] = (const struct reject[]){
+		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
+		REJECT(set_memslot, slot, ~0u, EINVAL),
+		REJECT(set_memslot, pad, 1, EINVAL),
+		REJECT(set_memslot, gpa, NO_GPA + 1, EINVAL),
+		REJECT(set_memslot, gpa, LIMIT, EINVAL),
+		REJECT(set_memslot, gpa, LIMIT - PAGE, EINVAL),
+		REJECT(set_memslot, gpa, -2 * PAGE, EINVAL),
+		REJECT(set_memslot, gpa, 0, EEXIST),
+		REJECT(set_memslot, gpa, RO_GPA - PAGE, EEXIST),
+		REJECT(set_memslot, gpa, LOG_GPA + (LOG_PAGES - 1) * PAGE,
+		       EEXIST),
+		REJECT(set_memslot, length, 1, EINVAL),
+		REJECT(set_memslot, length, 2 * PAGE + 1, EINVAL),
+		REJECT(set_memslot, length, LIMIT, EINVAL),
+		REJECT(set_memslot, length, -NO_GPA, EINVAL),
+		REJECT(set_memslot, hva, SPARE + 1, EINVAL),
+		REJECT(set_memslot, hva, 1UL << 63, EINVAL),
+		REJECT(set_memslot, hva, -2 * PAGE, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, move_memslot)
+{
+	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
+	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
+		 UMBRA_MEM_LOG_D_BITS,
+	.arg.set_memslot = {
+		.flags = UMBRA_MEM_READONLY,
+		.slot = RO_SLOT,
+		.gpa = NO_GPA,
+		.length = 2 * PAGE,
+		.hva = SPARE,
+	},
+	.rejects[0] = (const struct reject[]){
+		REJECT(set_memslot, flags, 0, EINVAL),
+		REJECT(set_memslot, gpa, NO_GPA + 1, EINVAL),
+		REJECT(set_memslot, gpa, LIMIT, EINVAL),
+		REJECT(set_memslot, gpa, LIMIT - PAGE, EINVAL),
+		REJECT(set_memslot, gpa, -2 * PAGE, EINVAL),
+		REJECT(set_memslot, gpa, 0, EEXIST),
+		REJECT(set_memslot, gpa, RO_GPA - PAGE, EEXIST),
+		REJECT(set_memslot, gpa, RO_GPA + PAGE, EEXIST),
+		REJECT(set_memslot, length, PAGE, EINVAL),
+		REJECT(set_memslot, length, 4 * PAGE, EINVAL),
+		REJECT(set_memslot, hva, SPARE + PAGE, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, change_memslot)
+{
+	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
+	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
+		 UMBRA_MEM_LOG_D_BITS,
+	.arg.set_memslot = {
+		.flags = UMBRA_MEM_LOG_DIRTY,
+		.slot = RW_SLOT,
+		.gpa = RW_GPA,
+		.length = 2 * PAGE,
+		.hva = SPARE,
+	},
+	.rejects[0] = (const struct reject[]){
+		REJECT(set_memslot, flags, UMBRA_MEM_READONLY, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
+		REJECT(set_memslot, length, PAGE, EINVAL),
+		REJECT(set_memslot, hva, SPARE + PAGE, EINVAL),
+		{}
+	},
+};
+
+/* Fields that do not matter hold what would not be accepted elsewhere. */
+FIXTURE_VARIANT_ADD(ioctl, delete_memslot)
+{
+	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
+	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
+		 UMBRA_MEM_LOG_D_BITS,
+	.arg.set_memslot = { .slot = RW_SLOT, .gpa = LIMIT + 1, .hva = -1UL },
+	.rejects[0] = (const struct reject[]){
+		REJECT(set_memslot, slot, NO_SLOT, ENOENT),
+		REJECT(set_memslot, slot, ~0u, EINVAL),
+		REJECT(set_memslot, pad, 1, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, create_vcpu)
+{
+	IOCTL(VM, UMBRA_CREATE_VCPU, umbra_create_vcpu, pad),
+	.rejects[0] = (const struct reject[]){
+		REJECT(create_vcpu, pad, 1, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, unmap)
+{
+	IOCTL(VM, UMBRA_UNMAP, umbra_unmap, done),
+	.arg.unmap = { .gpa = 2 * PAGE, .length = 4 * PAGE },
+	.rejects[0] = bad_range,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, age)
+{
+	IOCTL(VM, UMBRA_AGE, umbra_age, young),
+	.flags = UMBRA_AGE_CLEAR,
+	.arg.age = {
+		.gpa = 2 * PAGE,
+		.length = 4 * PAGE,
+		.granule = 2 * PAGE,
+		.bitmap = (uintptr_t)bitmap,
+	},
+	.rejects[0] = bad_range,
+	.rejects[1] = (const struct reject[]){
+		REJECT(age, gpa, 3 * PAGE, EINVAL),
+		REJECT(age, length, 3 * PAGE, EINVAL),
+		REJECT(age, granule, 0, EINVAL),
+		REJECT(age, granule, 1, EINVAL),
+		REJECT(age, granule, PAGE / 2, EINVAL),
+		REJECT(age, granule, -PAGE, EINVAL),
+		REJECT(age, bitmap, NO_POINTER, EFAULT),
+		{}
+	},
+};
+
+/* Only their size is wrong with these granules. */
+FIXTURE_VARIANT_ADD(ioctl, age_widely)
+{
+	IOCTL(VM, UMBRA_AGE, umbra_age, young),
+	.flags = UMBRA_AGE_CLEAR,
+	.arg.age = { .length = 6UL << 30, .granule = 1UL << 30 },
+	.rejects[0] = (const struct reject[]){
+		REJECT(age, granule, 1UL << 31, EINVAL),
+		REJECT(age, granule, 3UL << 29, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, get_dirty_log)
+{
+	IOCTL(VM, UMBRA_GET_DIRTY_LOG, umbra_get_dirty_log, dirty),
+	.flags = UMBRA_DIRTY_LOG_KEEP,
+	.arg.get_dirty_log = {
+		.slot = LOG_SLOT,
+		.first_page = 64,
+		.nr_pages = LOG_PAGES - 64,
+		.bitmap = (uintptr_t)bitmap,
+	},
+	.rejects[0] = bad_log,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, clear_dirty_log)
+{
+	IOCTL(VM, UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap),
+	.arg.clear_dirty_log = {
+		.slot = LOG_SLOT,
+		.first_page = 64,
+		.nr_pages = LOG_PAGES - 64,
+		.bitmap = (uintptr_t)bitmap,
+	},
+	.rejects[0] = bad_log,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, translate)
+{
+	IOCTL(VM, UMBRA_TRANSLATE, umbra_translate, hpa),
+	.flags = UMBRA_TRANSLATE_HPA,
+	.arg.translate = { .gpa = 1 },
+	.rejects[0] = (const struct reject[]){
+		REJECT(translate, gpa, LIMIT, EINVAL),
+		REJECT(translate, gpa, -1UL, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, verify)
+{
+	IOCTL(VM, UMBRA_VERIFY, umbra_verify, first_bad),
+	.arg.verify = { .gpa = 2 * PAGE, .length = 4 * PAGE },
+	.rejects[0] = bad_range,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, split)
+{
+	IOCTL(VM, UMBRA_SPLIT, umbra_split, done),
+	.arg.split = {
+		.gpa = 2 * PAGE,
+		.length = 4 * PAGE,
+		.leaf_shift = 12,
+	},
+	.rejects[0] = bad_range,
+	.rejects[1] = (const struct reject[]){
+		REJECT(split, leaf_shift, 0, EINVAL),
+		REJECT(split, leaf_shift, 11, EINVAL),
+		REJECT(split, leaf_shift, 13, EINVAL),
+		REJECT(split, leaf_shift, 39, EINVAL),
+		REJECT(split, leaf_shift, ~0u, EINVAL),
+		REJECT(split, pad, 1, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, collapse)
+{
+	IOCTL(VM, UMBRA_COLLAPSE, umbra_collapse, done),
+	.arg.collapse = { .gpa = 2 * PAGE, .length = 4 * PAGE },
+	.rejects[0] = bad_range,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, get_stats)
+{
+	IOCTL(VM, UMBRA_GET_STATS, umbra_get_stats, accesses),
+};
+
+FIXTURE_VARIANT_ADD(ioctl, fault)
+{
+	IOCTL(VCPU, UMBRA_FAULT, umbra_fault, done),
+	.flags = UMBRA_FAULT_WRITE | UMBRA_FAULT_EXEC | UMBRA_FAULT_NOWAIT,
+	.arg.fault = { .gpa = 2 * PAGE, .length = 4 * PAGE },
+	.rejects[0] = bad_range,
+	.rejects[1] = (const struct reject[]){
+		REJECT(fault, gpa, NO_GPA, ENOENT),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, fault_readonly)
+{
+	IOCTL(VCPU, UMBRA_FAULT, umbra_fault, done),
+	.flags = UMBRA_FAULT_WRITE | UMBRA_FAULT_EXEC | UMBRA_FAULT_NOWAIT,
+	.arg.fault = { .gpa = RO_GPA, .length = PAGE },
+	.rejects[0] = (const struct reject[]){
+		REJECT(fault, flags, UMBRA_FAULT_WRITE, EACCES),
+		{}
+	},
+};
+
+static struct umbra_access_op load_op = {
+	.op = UMBRA_OP_LOAD, .len = 8, .gpa = PAGE,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, access)
+{
+	IOCTL(VCPU, UMBRA_ACCESS, umbra_access, done),
+	.flags = UMBRA_ACCESS_NOWAIT,
+	.arg.access = { .ops = (uintptr_t)&load_op, .nr_ops = 1 },
+	.rejects[0] = (const struct reject[]){
+		REJECT(access, ops, NO_POINTER, EFAULT),
+		REJECT(access, nr_ops, 0, EINVAL),
+		{}
+	},
+};
+
+/* Make @arg the @valid one, of @known bytes, and let it say that it has @size. */
+static void fill(union arg *arg, const union arg *valid, uint32_t known,
+		 uint32_t size)
+{
+	memset(arg, 0, sizeof(*arg));
+	memcpy(arg, valid, known);
+	arg->size = size;
+}
+
+TEST_F(ioctl, fields)
+{
+	int fd = self->m.fd[variant->kind];
+	const struct reject *reject;
+	union arg sent;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(variant->rejects); i++) {
+		reject = variant->rejects[i];
+		for (; reject && reject->what; reject++) {
+			fill(&sent, &variant->arg, variant->size,
+			     variant->size);
+			set_field(&sent, reject);
+			self->arg = sent;
+			EXPECT_EQ(-reject->error,
+				  call(fd, variant->cmd, &self->arg))
+				TH_LOG("with %s", reject->what);
+			EXPECT_EQ(0, memcmp(&self->arg, &sent, sizeof(sent)));
+			EXPECT_STREQ("", damage(&self->m))
+				TH_LOG("after %s", reject->what);
+		}
+	}
+}
+
+TEST_F(ioctl, unknown_flags)
+{
+	int fd = self->m.fd[variant->kind];
+	uint64_t flag;
+
+	for (flag = 1; flag >> 32 == 0; flag <<= 1) {
+		if (flag & variant->flags)
+			continue;
+		fill(&self->arg, &variant->arg, variant->size, variant->size);
+		self->arg.flags |= flag;
+		EXPECT_EQ(-EOPNOTSUPP, call(fd, variant->cmd, &self->arg))
+			TH_LOG("with flag %#llx", (unsigned long long)flag);
+	}
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(ioctl, size_too_small)
+{
+	int fd = self->m.fd[variant->kind];
+	uint32_t size;
+
+	for (size = 0; size < variant->first_size; size++) {
+		fill(&self->arg, &variant->arg, variant->size, size);
+		EXPECT_EQ(-EINVAL, call(fd, variant->cmd, &self->arg))
+			TH_LOG("with size %u", size);
+	}
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(ioctl, tail_not_zero)
+{
+	int fd = self->m.fd[variant->kind];
+	uint32_t at;
+
+	for (at = variant->size; at < ROOM; at += 61) {
+		fill(&self->arg, &variant->arg, variant->size, ROOM);
+		self->arg.bytes[at] = 1;
+		EXPECT_EQ(-E2BIG, call(fd, variant->cmd, &self->arg))
+			TH_LOG("with byte %u", at);
+	}
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(ioctl, tail_zero)
+{
+	fill(&self->arg, &variant->arg, variant->size, ROOM);
+	EXPECT_EQ(0, call(self->m.fd[variant->kind], variant->cmd, &self->arg));
+	EXPECT_EQ(ROOM, self->arg.size);
+}
+
+TEST_F(ioctl, first_size)
+{
+	fill(&self->arg, &variant->arg, variant->size, variant->first_size);
+	EXPECT_EQ(0, call(self->m.fd[variant->kind], variant->cmd, &self->arg));
+	EXPECT_EQ(variant->first_size, self->arg.size);
+}
+
+TEST_F(ioctl, bad_pointer)
+{
+	int fd = self->m.fd[variant->kind];
+	void *end = edge();
+
+	EXPECT_EQ(-EFAULT, call(fd, variant->cmd, NULL));
+	EXPECT_EQ(-EFAULT, call(fd, variant->cmd, (void *)-PAGE));
+	EXPECT_EQ(-EFAULT, call(fd, variant->cmd, end));
+
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	memcpy(end - 8, &self->arg, 8);
+	EXPECT_EQ(-EFAULT, call(fd, variant->cmd, end - 8));
+
+	fill(&self->arg, &variant->arg, variant->size, ROOM);
+	memcpy(end - variant->size, &self->arg, variant->size);
+	EXPECT_EQ(-EFAULT, call(fd, variant->cmd, end - variant->size));
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(ioctl, wrong_descriptor)
+{
+	int kind;
+
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	for (kind = 0; kind < NR_KINDS; kind++)
+		if (kind != variant->kind)
+			EXPECT_EQ(-ENOTTY, call(self->m.fd[kind], variant->cmd,
+						&self->arg));
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(ioctl, wrong_number)
+{
+	int fd = self->m.fd[variant->kind];
+	const unsigned long wrong[] = {
+		_IO(UMBRA_IOC_TYPE + 1, _IOC_NR(variant->cmd)),
+		_IO(UMBRA_IOC_TYPE, 0xff),
+		_IOWR(UMBRA_IOC_TYPE, _IOC_NR(variant->cmd), int),
+	};
+	int i;
+
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		EXPECT_EQ(-ENOTTY, call(fd, wrong[i], &self->arg));
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+/* The device belongs to nobody. */
+static int unless_dev(enum kind kind, int error)
+{
+	return kind == DEV ? 0 : error;
+}
+
+TEST_F(ioctl, other_process)
+{
+	int status;
+	pid_t pid;
+
+	/* So that fork() itself leaves the translations alone. */
+	ASSERT_EQ(0, madvise(self->m.g.mem, GUEST_PAGES * PAGE, MADV_DONTFORK));
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(-call(self->m.fd[variant->kind], variant->cmd,
+			    &self->arg));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(unless_dev(variant->kind, EIO), WEXITSTATUS(status));
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+/*
+ * Start a process that has our descriptors but its own memory, and a machine.
+ * When continued, it executes @program, or exits if that is NULL.
+ */
+static pid_t start_owner(struct machine *m, const char *program)
+{
+	pid_t pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	int status;
+
+	if (pid) {
+		waitpid(pid, &status, WUNTRACED);
+		return WIFSTOPPED(status) ? pid : -1;
+	}
+	if (!machine_create(m))
+		kill(getpid(), SIGSTOP);
+	if (program)
+		execl(program, program, "1000", NULL);
+	_exit(0);
+}
+
+/* As the last reference to an mm may be dropped late, wait for @error. */
+static int call_until(int error, int fd, unsigned long cmd, void *arg)
+{
+	int ret, tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		ret = call(fd, cmd, arg);
+		if (ret == error)
+			break;
+		usleep(10000);
+	}
+	return ret;
+}
+
+static void test_owner(struct __test_metadata *_metadata,
+		       const char *program, enum kind kind, unsigned long cmd,
+		       const union arg *valid)
+{
+	struct machine *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	union arg arg = *valid;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, (void *)m);
+	pid = start_owner(m, program);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(unless_dev(kind, -EIO), call(m->fd[kind], cmd, &arg));
+
+	arg = *valid;
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	EXPECT_EQ(unless_dev(kind, -ESRCH),
+		  call_until(unless_dev(kind, -ESRCH), m->fd[kind], cmd, &arg));
+	EXPECT_EQ(0, close(m->fd[VCPU]));
+	EXPECT_EQ(0, close(m->fd[VM]));
+	EXPECT_EQ(0, close(m->fd[DEV]));
+	if (program) {
+		EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+		EXPECT_EQ(0, kill(pid, SIGKILL));
+	}
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+TEST_F(ioctl, owner_exits)
+{
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	test_owner(_metadata, NULL, variant->kind, variant->cmd, &self->arg);
+}
+
+TEST_F(ioctl, owner_executes)
+{
+	fill(&self->arg, &variant->arg, variant->size, variant->size);
+	test_owner(_metadata, "/bin/sleep", variant->kind, variant->cmd,
+		   &self->arg);
+}
+
+TEST_HARNESS_MAIN
