@@ -26,7 +26,7 @@ trap 'rm -r "$tmp"' EXIT
 for ((guest = 1; ${#left[@]}; guest++)); do
 	log=$top/build/logs/selftests-$kernel-$guest.log
 	status=0
-	"$scripts/vm.sh" "$kernel" --test --timeout 1800 --log "$log" -- \
+	"$scripts/vm.sh" "$kernel" --test --mem 4G --timeout 1800 --log "$log" -- \
 		run-selftests "${left[@]}" unload 2> "$tmp/errors" | tee "$tmp/output" |
 		grep --line-buffered -E '^(not )?ok ' |
 		progress "selftests on $kernel" 100 ||

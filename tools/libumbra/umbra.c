@@ -229,6 +229,45 @@ int umbra_get_stats(int vm, struct umbra_get_stats *out)
 	return call(vm, UMBRA_GET_STATS, out);
 }
 
+int umbra_split(int vm, uint64_t gpa, uint64_t length, uint32_t leaf_shift)
+{
+	struct umbra_split arg = {
+		.size = sizeof(arg),
+		.gpa = gpa,
+		.length = length,
+		.leaf_shift = leaf_shift,
+	};
+	int ret;
+
+	do {
+		ret = call(vm, UMBRA_SPLIT, &arg);
+		if (ret)
+			return ret;
+		arg.gpa += arg.done;
+		arg.length -= arg.done;
+	} while (arg.length);
+	return 0;
+}
+
+int umbra_collapse(int vm, uint64_t gpa, uint64_t length)
+{
+	struct umbra_collapse arg = {
+		.size = sizeof(arg),
+		.gpa = gpa,
+		.length = length,
+	};
+	int ret;
+
+	do {
+		ret = call(vm, UMBRA_COLLAPSE, &arg);
+		if (ret)
+			return ret;
+		arg.gpa += arg.done;
+		arg.length -= arg.done;
+	} while (arg.length);
+	return 0;
+}
+
 int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
 		uint64_t *done)
 {

@@ -40,6 +40,8 @@ int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
 int umbra_verify(int vm, uint64_t gpa, uint64_t length,
 		 struct umbra_verify *out);
 int umbra_get_stats(int vm, struct umbra_get_stats *out);
+int umbra_split(int vm, uint64_t gpa, uint64_t length, uint32_t leaf_shift);
+int umbra_collapse(int vm, uint64_t gpa, uint64_t length);
 
 /* A vCPU. */
 int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
