@@ -11,10 +11,11 @@
 #   release   its release; written last, so it marks a complete kernel
 #
 # NAME is debian-6.1 or debian-6.12: the newest cloud kernel apt knows, unpacked
-# and not installed; or plain, debug or kcsan: built from Debian's 6.12 source
-# with the fragments in scripts/kernels.
+# and not installed; or plain, debug, kcsan, arm64 or riscv64: built from Debian's
+# 6.12 source with the fragments in scripts/kernels.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$scripts/arch.sh"
 
 (($# == 1)) || usage
 name=$1
@@ -82,13 +83,13 @@ not_applied() {
 build() {
 	local source=$1 dir=$2 missing
 
-	kmake() { make -C "$source" O="$dir/build" "$@"; }
+	kmake() { make -C "$source" O="$dir/build" "${kbuild[@]}" "$@"; }
 	kmake KCONFIG_ALLCONFIG="$dir/wanted" allnoconfig > "$dir/log"
 	missing=$(not_applied "$dir/wanted" "$dir/build/.config")
 	[[ -z $missing ]] || die "kernel $name: options that do not stick: ${missing//$'\n'/, }"
 
 	say "building kernel $name (some 6 minutes on 2 cores; log in $dir/log)"
-	{ kmake -j"$(nproc)" bzImage modules 2>&1 || echo failed; } | tee -a "$dir/log" |
+	{ kmake -j"$(nproc)" "${image##*/}" modules 2>&1 || echo failed; } | tee -a "$dir/log" |
 		progress "kernel $name" 2000
 	[[ $(tail -n 1 "$dir/log") != failed ]] || {
 		tail -n 30 "$dir/log" >&2
@@ -96,7 +97,7 @@ build() {
 	}
 
 	kmake INSTALL_MOD_PATH="$dir/modules" modules_install >> "$dir/log"
-	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
+	cp "$dir/build/$image" "$dir/vmlinuz"
 	cp "$dir/build/.config" "$dir/config"
 	cp "$dir/build/include/config/kernel.release" "$dir/release"
 }
@@ -105,7 +106,8 @@ build() {
 built() {
 	local source wanted dir
 
-	"$scripts/deps.sh" kernel
+	architecture "$name"
+	"$scripts/deps.sh" kernel "${packages[@]}"
 	source=$("$scripts/source.sh")
 	wanted=$(cd "$scripts/kernels" && grep -h '^CONFIG_' "${@/%/.config}" | sort -u)
 	dir=$kernels/$name-${source##*-6.12-}-$(sha256sum <<< "$wanted" | cut -c1-12)
@@ -124,5 +126,6 @@ debian-6.1 | debian-6.12) debian ;;
 plain) built base x86_64 ;;
 debug) built base x86_64 debug ;;
 kcsan) built base x86_64 kcsan ;;
+arm64 | riscv64) built base "$name" ;;
 *) usage ;;
 esac

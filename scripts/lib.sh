@@ -97,6 +97,8 @@ lay_links() {
 	mkdir -p "$1"
 	(cd "$top" && cp -asf "$top"/{Kbuild,Kconfig,src,include} "$1/")
 	[[ ! -e $top/kunit/Makefile ]] || cp -asf "$top/kunit" "$1/"
+	mkdir -p "$1/selftests"
+	cp -asf "$top/selftests/walkers" "$1/selftests/"
 	find "$1" -xtype l -delete
 }
 

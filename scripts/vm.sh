@@ -68,7 +68,9 @@ files+=("$tmp/command")
 for file in "$top/build/$kernel$variant"/*.ko "$top/build/selftests"; do
 	[[ ! -e $file ]] || files+=("$file")
 done
-cmdline="console=$console panic=-1"
+# QEMU before 8.1 may run a stale breakpoint of a kernel that patches its code while
+# another CPU executes it. Boot does most of that; so init starts the other CPUs.
+cmdline="console=$console panic=-1 maxcpus=1"
 if [[ $interactive ]]; then
 	cmdline+=" quiet interactive=1" # the latter is a variable of init's
 	timeout=${timeout:-86400}
