@@ -5,141 +5,20 @@
  *
  * A new ioctl is one FIXTURE_VARIANT_ADD(): an argument that is accepted, and
  * values of its fields that are not. NOWAIT, and calls that stop half-way, are
- * in fault_test.
+ * in fault_test; limits, and what the host's memory does not allow, in
+ * limits_test.
  */
 #include <errno.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdalign.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "util.h"
-
-/* The guest physical address size of all VMs here: 52 bits. */
-#define LIMIT		(PAGE << 40)
-
-/* Slot 0 is that of guest_create(). */
-#define GUEST_PAGES	128
-/* Slots of two pages, both backed by spare. */
-#define RO_SLOT		1
-#define RO_GPA		(GUEST_PAGES * PAGE)
-#define RW_SLOT		2
-#define RW_GPA		(RO_GPA + 2 * PAGE)
-/* A slot with a log, backed by guest memory. */
-#define LOG_SLOT	3
-#define LOG_GPA		(RW_GPA + 2 * PAGE)
-#define LOG_PAGES	100UL
-/* Nothing is there. */
-#define NO_SLOT		4
-#define NO_GPA		(PAGE << 20)
-#define NO_POINTER	8
-
-#define LOG_WORDS	(LOG_PAGES / 64 + 1)
-
-static alignas(PAGE) uint8_t spare[2 * PAGE];
-#define SPARE		((uintptr_t)spare)
-
-enum kind { DEV, VM, VCPU, NR_KINDS };
-
-/* A VM with one slot of each sort, and how it was when all was well. */
-struct machine {
-	struct guest g;
-	int fd[NR_KINDS];
-	struct umbra_get_stats stats;
-	uint64_t dirty;
-};
-
-static int log_count(const struct machine *m, uint64_t *dirty)
-{
-	uint64_t bits[LOG_WORDS];
-
-	return umbra_get_dirty_log(m->g.vm, UMBRA_DIRTY_LOG_KEEP, LOG_SLOT, 0,
-				   LOG_PAGES, bits, dirty);
-}
-
-/* From now on this is how it is to be. */
-static int machine_settle(struct machine *m)
-{
-	return log_count(m, &m->dirty) ?: umbra_get_stats(m->g.vm, &m->stats);
-}
-
-static int machine_create(struct machine *m)
-{
-	int ret = guest_create(&m->g, GUEST_PAGES, 0);
-
-	m->fd[DEV] = m->g.dev;
-	m->fd[VM] = m->g.vm;
-	m->fd[VCPU] = m->g.vcpu;
-	return ret ?:
-	       umbra_set_memslot(m->g.vm, RO_SLOT, UMBRA_MEM_READONLY, RO_GPA,
-				 2 * PAGE, spare) ?:
-	       umbra_set_memslot(m->g.vm, RW_SLOT, 0, RW_GPA, 2 * PAGE,
-				 spare) ?:
-	       umbra_set_memslot(m->g.vm, LOG_SLOT, UMBRA_MEM_LOG_DIRTY,
-				 LOG_GPA, LOG_PAGES * PAGE, m->g.mem) ?:
-	       umbra_store(m->g.vcpu, 0, 8, 0) ?:
-	       umbra_store(m->g.vcpu, LOG_GPA + 70 * PAGE, 8, 0) ?:
-	       machine_settle(m);
-}
-
-/* What works no longer, or is not as it was? "" if all is well. */
-static const char *damage(const struct machine *m)
-{
-	static uint64_t token;
-	struct umbra_get_stats stats;
-	uint64_t value, dirty;
-
-	token++;
-	if (umbra_store(m->g.vcpu, 0, 8, token) ||
-	    memcmp(m->g.mem, &token, 8))
-		return "a store";
-	if (umbra_load(m->g.vcpu, 0, 8, &value) || value != token)
-		return "a load";
-	if (!guest_quiet(&m->g))
-		return "the shadow table";
-	if (umbra_get_stats(m->g.vm, &stats))
-		return "the statistics";
-	if (stats.leaves != m->stats.leaves)
-		return "leaves";
-	if (stats.table_pages != m->stats.table_pages)
-		return "table_pages";
-	if (stats.slots != m->stats.slots)
-		return "slots";
-	if (stats.vcpus != m->stats.vcpus)
-		return "vcpus";
-	if (stats.generation != m->stats.generation)
-		return "generation";
-	if (log_count(m, &dirty) || dirty != m->dirty)
-		return "the dirty log";
-	return "";
-}
-
-static int call(int fd, unsigned long cmd, void *arg)
-{
-	return ioctl(fd, cmd, arg) ? -errno : 0;
-}
-
-/* The end of memory that is readable and writable: nothing is behind it. */
-static void *edge(void)
-{
-	uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED || mprotect(p + PAGE, PAGE, PROT_NONE))
-		abort();
-	return p + PAGE;
-}
+#include "machine.h"
 
 /* One value that one field must not have. */
 struct reject {
@@ -537,9 +416,7 @@ FIXTURE_VARIANT_ADD(ioctl, fault_readonly)
 	},
 };
 
-static struct umbra_access_op load_op = {
-	.op = UMBRA_OP_LOAD, .len = 8, .gpa = PAGE,
-};
+static struct umbra_access_op load_op = { .op = UMBRA_OP_LOAD, .len = 8 };
 
 FIXTURE_VARIANT_ADD(ioctl, access)
 {
@@ -788,6 +665,186 @@ TEST_F(ioctl, owner_executes)
 	fill(&self->arg, &variant->arg, variant->size, variant->size);
 	test_owner(_metadata, "/bin/sleep", variant->kind, variant->cmd,
 		   &self->arg);
+}
+
+/* --------------------------------------------- the operations of ACCESS */
+
+FIXTURE(op)
+{
+	struct machine m;
+};
+
+FIXTURE_VARIANT(op)
+{
+	struct umbra_access_op op;
+	const struct reject *rejects[4];
+};
+
+FIXTURE_SETUP(op)
+{
+	ASSERT_EQ(0, machine_create(&self->m));
+}
+
+FIXTURE_TEARDOWN(op)
+{
+	guest_destroy(&self->m.g);
+}
+
+/* For any operation. */
+static const struct reject bad_op[] = {
+	REJECT(access_op, op, 1000, EOPNOTSUPP),
+	REJECT(access_op, op, ~0u, EOPNOTSUPP),
+	REJECT(access_op, len, 0, EINVAL),
+	REJECT(access_op, gpa, LIMIT, EINVAL),
+	REJECT(access_op, gpa, -8UL, EINVAL),
+	REJECT(access_op, gpa, NO_GPA, ENOENT),
+	{}
+};
+
+static const struct reject bad_atomic[] = {
+	REJECT(access_op, len, 3, EINVAL),
+	REJECT(access_op, len, 16, EINVAL),
+	REJECT(access_op, len, ~0u, EINVAL),
+	REJECT(access_op, gpa, 9, EINVAL),
+	REJECT(access_op, gpa, 12, EINVAL),
+	{}
+};
+
+static const struct reject bad_copy[] = {
+	REJECT(access_op, gpa, LIMIT - 4, EINVAL),
+	REJECT(access_op, value, NO_POINTER, EFAULT),
+	REJECT(access_op, value, 1UL << 63, EFAULT),
+	{}
+};
+
+static const struct reject bad_write[] = {
+	REJECT(access_op, gpa, RO_GPA, EACCES),
+	{}
+};
+
+static const struct reject bad_without_compare[] = {
+	REJECT(access_op, compare, 1, EINVAL),
+	REJECT(access_op, compare, 1UL << 63, EINVAL),
+	{}
+};
+
+static uint64_t copied;
+
+FIXTURE_VARIANT_ADD(op, load)
+{
+	.op = { .op = UMBRA_OP_LOAD, .len = 8, .gpa = 8 },
+	.rejects = { bad_op, bad_atomic, bad_without_compare },
+};
+
+FIXTURE_VARIANT_ADD(op, store)
+{
+	.op = { .op = UMBRA_OP_STORE, .len = 8, .gpa = 8 },
+	.rejects = { bad_op, bad_atomic, bad_without_compare, bad_write },
+};
+
+FIXTURE_VARIANT_ADD(op, cmpxchg)
+{
+	.op = { .op = UMBRA_OP_CMPXCHG, .len = 8, .gpa = 8 },
+	.rejects = { bad_op, bad_atomic, bad_write },
+};
+
+FIXTURE_VARIANT_ADD(op, read)
+{
+	.op = {
+		.op = UMBRA_OP_READ,
+		.len = 8,
+		.gpa = 8,
+		.value = (uintptr_t)&copied,
+	},
+	.rejects = { bad_op, bad_copy, bad_without_compare },
+};
+
+FIXTURE_VARIANT_ADD(op, write)
+{
+	.op = {
+		.op = UMBRA_OP_WRITE,
+		.len = 8,
+		.gpa = 8,
+		.value = (uintptr_t)&copied,
+	},
+	.rejects = { bad_op, bad_copy, bad_without_compare, bad_write },
+};
+
+static int access_ops(const struct machine *m, struct umbra_access_op *ops,
+		      uint32_t nr_ops, uint32_t *done)
+{
+	struct umbra_access arg = {
+		.size = sizeof(arg), .ops = (uintptr_t)ops, .nr_ops = nr_ops,
+	};
+	int ret = call(m->fd[VCPU], UMBRA_ACCESS, &arg);
+
+	*done = arg.done;
+	return ret;
+}
+
+TEST_F(op, fields)
+{
+	uint64_t *memory = (uint64_t *)self->m.g.mem;
+	struct umbra_access_op ops[2];
+	const struct reject *reject;
+	uint32_t done;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(variant->rejects); i++) {
+		reject = variant->rejects[i];
+		for (; reject && reject->what; reject++) {
+			memory[1] = 42;
+			ops[0] = load_op;
+			ops[1] = variant->op;
+			set_field(&ops[1], reject);
+			EXPECT_EQ(-reject->error,
+				  access_ops(&self->m, &ops[1], 1, &done))
+				TH_LOG("with %s", reject->what);
+			EXPECT_EQ(0, access_ops(&self->m, ops, 2, &done));
+			EXPECT_EQ(1, done)
+				TH_LOG("with %s", reject->what);
+			EXPECT_EQ(42, memory[1]);
+			EXPECT_STREQ("", damage(&self->m))
+				TH_LOG("after %s", reject->what);
+		}
+	}
+}
+
+TEST_F(op, accepted)
+{
+	struct umbra_access_op op = variant->op;
+	uint32_t done;
+
+	EXPECT_EQ(0, access_ops(&self->m, &op, 1, &done));
+	EXPECT_EQ(1, done);
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+TEST_F(op, array_ends_early)
+{
+	struct umbra_access_op *end = edge();
+	uint32_t done;
+
+	end[-1] = variant->op;
+	EXPECT_EQ(0, access_ops(&self->m, end - 1, 2, &done));
+	EXPECT_EQ(1, done);
+	EXPECT_EQ(-EFAULT, access_ops(&self->m, end, 1, &done));
+	EXPECT_STREQ("", damage(&self->m));
+}
+
+/* Only LOAD and CMPXCHG write to the array. */
+TEST_F(op, array_read_only)
+{
+	bool writes = variant->op.op == UMBRA_OP_LOAD ||
+		      variant->op.op == UMBRA_OP_CMPXCHG;
+	struct umbra_access_op *end = edge();
+	uint32_t done;
+
+	end[-1] = variant->op;
+	ASSERT_EQ(0, mprotect((void *)end - PAGE, PAGE, PROT_READ));
+	EXPECT_EQ(writes ? -EFAULT : 0,
+		  access_ops(&self->m, end - 1, 1, &done));
+	EXPECT_STREQ("", damage(&self->m));
 }
 
 TEST_HARNESS_MAIN
