@@ -64,22 +64,55 @@ FIXTURE_VARIANT(block)
 	uint32_t flags;
 };
 
-#define VARIANT(_name, _format, _flags)				\
-	FIXTURE_VARIANT_ADD(block, _name) {			\
-		.format = UMBRA_FMT_##_format, .flags = _flags,	\
-	}
+FIXTURE_VARIANT_ADD(block, x86_npt) {
+	.format = UMBRA_FMT_X86_NPT,
+};
 
-VARIANT(x86_npt, X86_NPT, 0);
-VARIANT(x86_npt_soft, X86_NPT, UMBRA_VM_SOFT_AD);
-VARIANT(x86_ept, X86_EPT, 0);
-VARIANT(x86_ept_soft, X86_EPT, UMBRA_VM_SOFT_AD);
-VARIANT(arm64_s2, ARM64_S2, 0);
-VARIANT(arm64_s2_soft, ARM64_S2, UMBRA_VM_SOFT_AD);
-VARIANT(riscv_g, RISCV_G, 0);
-VARIANT(riscv_g_soft, RISCV_G, UMBRA_VM_SOFT_AD);
-VARIANT(power_radix, POWER_RADIX, 0);
-VARIANT(power_radix_soft, POWER_RADIX, UMBRA_VM_SOFT_AD);
-VARIANT(mips_vz_soft, MIPS_VZ, UMBRA_VM_SOFT_AD);
+FIXTURE_VARIANT_ADD(block, x86_npt_soft) {
+	.format = UMBRA_FMT_X86_NPT,
+	.flags = UMBRA_VM_SOFT_AD,
+};
+
+FIXTURE_VARIANT_ADD(block, x86_ept) {
+	.format = UMBRA_FMT_X86_EPT,
+};
+
+FIXTURE_VARIANT_ADD(block, x86_ept_soft) {
+	.format = UMBRA_FMT_X86_EPT,
+	.flags = UMBRA_VM_SOFT_AD,
+};
+
+FIXTURE_VARIANT_ADD(block, arm64_s2) {
+	.format = UMBRA_FMT_ARM64_S2,
+};
+
+FIXTURE_VARIANT_ADD(block, arm64_s2_soft) {
+	.format = UMBRA_FMT_ARM64_S2,
+	.flags = UMBRA_VM_SOFT_AD,
+};
+
+FIXTURE_VARIANT_ADD(block, riscv_g) {
+	.format = UMBRA_FMT_RISCV_G,
+};
+
+FIXTURE_VARIANT_ADD(block, riscv_g_soft) {
+	.format = UMBRA_FMT_RISCV_G,
+	.flags = UMBRA_VM_SOFT_AD,
+};
+
+FIXTURE_VARIANT_ADD(block, power_radix) {
+	.format = UMBRA_FMT_POWER_RADIX,
+};
+
+FIXTURE_VARIANT_ADD(block, power_radix_soft) {
+	.format = UMBRA_FMT_POWER_RADIX,
+	.flags = UMBRA_VM_SOFT_AD,
+};
+
+FIXTURE_VARIANT_ADD(block, mips_vz_soft) {
+	.format = UMBRA_FMT_MIPS_VZ,
+	.flags = UMBRA_VM_SOFT_AD,
+};
 
 /* A memslot of huge pages at gpa 0. */
 FIXTURE_SETUP(block)
@@ -242,6 +275,18 @@ TEST_F(block, log_by_d_bits_is_exact)
 	EXPECT_EQ(0, wrong_pages(&self->g));
 }
 
+/* U13: a block goes when a part of it goes. */
+TEST_F(block, page_unmapped)
+{
+	ASSERT_EQ(0, fault_all(&self->g, UMBRA_FAULT_WRITE));
+	ASSERT_EQ(0, wrong_pages(&self->g));
+	ASSERT_EQ(0, umbra_unmap(self->g.vm, BLOCK + PAGE, PAGE));
+	EXPECT_EQ(0, leaf_shift(&self->g, BLOCK + PAGE));
+	EXPECT_EQ(21, leaf_shift(&self->g, 0));
+	EXPECT_EQ(21, leaf_shift(&self->g, 2 * BLOCK));
+	EXPECT_EQ(0, wrong_pages(&self->g));
+}
+
 /* U13: what the process dropped is gone, what it kept is still right. */
 TEST_F(block, page_punched_out)
 {
@@ -385,6 +430,12 @@ static void hugetlb(struct __test_metadata *_metadata, struct guest *g,
 	ASSERT_EQ(0, umbra_split(g->vm, gpa, PAGE, 12));
 	EXPECT_EQ(12, leaf_shift(g, gpa));
 	EXPECT_EQ(size == GIB ? 21 : 12, leaf_shift(g, gpa + size - 1));
+	ASSERT_EQ(0, umbra_load(g->vcpu, gpa, 1, &value));
+	EXPECT_EQ(3, value);
+	ASSERT_EQ(0, umbra_collapse(g->vm, gpa, size));
+	EXPECT_EQ(shift, leaf_shift(g, gpa));
+	ASSERT_EQ(0, umbra_unmap(g->vm, gpa + PAGE, PAGE));
+	EXPECT_EQ(0, leaf_shift(g, gpa));
 	ASSERT_EQ(0, umbra_load(g->vcpu, gpa, 1, &value));
 	EXPECT_EQ(3, value);
 	ASSERT_EQ(0, munmap(p, size));

@@ -93,50 +93,55 @@ static bool block_fits(const struct run *r, int level)
 	       umbra_inv_clip(r->vm, base, base + span) == base + span;
 }
 
-/* What the primary MMU gives and the leaf is not to have, or the other way. */
-static umbra_leaf_t adjust(const struct run *r, umbra_leaf_t leaf)
+/* Attributes that leaves are not to have, and those that they have to have. */
+static void adjustment(const struct run *r, umbra_leaf_t *clear,
+		       umbra_leaf_t *set)
 {
 	const struct umbra_layout *l = &r->vm->pgt.layout;
 
+	*clear = 0;
+	*set = 0;
 	/* Each for its own reason (U14). */
 	if (r->slot->flags & UMBRA_MEM_READONLY ||
 	    (umbra_log_by_protection(r->slot) && !is_write(r)))
-		leaf &= ~(umbra_leaf_t)UMBRA_PTE_WRITE;
+		*clear = UMBRA_PTE_WRITE;
 	if (r->flags & UMBRA_FAULT_ACCESS &&
 	    l->bits == &l->fmt->bits[UMBRA_AD_SW])
-		leaf |= UMBRA_PTE_YOUNG | (is_write(r) ? UMBRA_PTE_DIRTY : 0);
-	return leaf;
+		*set = UMBRA_PTE_YOUNG | (is_write(r) ? UMBRA_PTE_DIRTY : 0);
 }
 
 /* Decide what to install. */
 static void plan(struct run *r)
 {
 	umbra_leaf_t *leaves = r->host.leaves;
+	umbra_leaf_t clear, set;
 	unsigned int i;
-	u64 offset;
 
 	for (r->level = r->host.level; r->level; r->level--)
 		if (block_fits(r, r->level))
 			break;
+
 	if (r->level) {
-		offset = r->gfn & (umbra_level_span(r->level) - 1);
-		r->base = r->gfn - offset;
-		leaves[0] = adjust(r, leaves[0] - PFN_PHYS(offset)) | r->extra;
+		r->base = ALIGN_DOWN(r->gfn, umbra_level_span(r->level));
+		leaves[0] -= PFN_PHYS(r->gfn - r->base);
+		leaves[0] |= r->extra;
 		r->nr = 1;
-		/* A smaller block than the primary MMU's does not cover all. */
+		/* A block smaller than the primary MMU's does not map all. */
 		r->end = min(r->gfn + r->host.nr,
 			     r->base + umbra_level_span(r->level));
-		return;
+	} else {
+		r->base = r->gfn;
+		r->nr = min_t(u64, r->host.nr, r->host.nr_leaves);
+		r->end = r->gfn + r->nr;
+		if (r->host.level)
+			for (i = 1; i < r->nr; i++)
+				leaves[i] = leaves[i - 1] + PAGE_SIZE;
 	}
 
-	r->base = r->gfn;
-	r->nr = min_t(u64, r->host.nr, r->host.nr_leaves);
-	r->end = r->gfn + r->nr;
-	if (r->host.level)
-		for (i = 1; i < r->nr; i++)
-			leaves[i] = leaves[i - 1] + PAGE_SIZE;
-	for (i = 0; i < r->nr; i++)
-		leaves[i] = adjust(r, leaves[i]);
+	adjustment(r, &clear, &set);
+	if (clear | set)
+		for (i = 0; i < r->nr; i++)
+			leaves[i] = (leaves[i] & ~clear) | set;
 }
 
 /* Read the primary page table. Returns what stands in the way, or -errno. */
@@ -284,7 +289,7 @@ static void find_small(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t leaf,
 {
 	struct search *s = ctx;
 
-	if (!s->found && nr == 1) {
+	if (!s->found && nr < umbra_level_span(2)) {
 		s->found = true;
 		s->gfn = gfn;
 	}
