@@ -97,8 +97,10 @@ lay_links() {
 	mkdir -p "$1"
 	(cd "$top" && cp -asf "$top"/{Kbuild,Kconfig,src,include} "$1/")
 	[[ ! -e $top/kunit/Makefile ]] || cp -asf "$top/kunit" "$1/"
-	mkdir -p "$1/selftests"
-	cp -asf "$top/selftests/walkers" "$1/selftests/"
+	if [[ -e $top/selftests/walkers/Makefile ]]; then
+		mkdir -p "$1/selftests"
+		cp -asf "$top/selftests/walkers" "$1/selftests/"
+	fi
 	find "$1" -xtype l -delete
 }
 
