@@ -18,6 +18,9 @@
 #define OLD	0x11
 #define NEW	0x22
 
+/* Pages of the guest: two tables of the lowest level. */
+#define PAGES	1024
+
 /*
  * A thread that is there before it is needed: making one changes the address
  * space, and so would wait for an invalidation that is held.
@@ -55,9 +58,6 @@ static long worker_finish(struct worker *w)
 {
 	return task_done(&w->task, 10000) ? w->task.ret : -ETIMEDOUT;
 }
-
-/* Two tables of the lowest level. */
-#define PAGES	1024
 
 FIXTURE(rules)
 {
@@ -102,6 +102,12 @@ FIXTURE_TEARDOWN(rules)
 
 /* ------------------------------------------------------- what workers can do */
 
+static int dontneed(struct guest *g, uint64_t page, uint64_t nr)
+{
+	return madvise(g->mem + page * PAGE, nr * PAGE, MADV_DONTNEED) ?
+	       -errno : 0;
+}
+
 static long do_load(struct worker *w)
 {
 	return umbra_load(w->g->vcpu, w->page * PAGE, 1, &w->value);
@@ -109,8 +115,7 @@ static long do_load(struct worker *w)
 
 static long do_discard(struct worker *w)
 {
-	return madvise(w->g->mem + w->page * PAGE, w->nr * PAGE,
-		       MADV_DONTNEED) ? -errno : 0;
+	return dontneed(w->g, w->page, w->nr);
 }
 
 static long do_store(struct worker *w)
@@ -125,17 +130,42 @@ static long do_fault(struct worker *w)
 	return umbra_fault(w->g->vcpu, 0, w->page * PAGE, w->nr * PAGE, &done);
 }
 
+static long do_delete(struct worker *w)
+{
+	return umbra_delete_memslot(w->g->vm, 0);
+}
+
+static long do_create(struct worker *w)
+{
+	return umbra_set_memslot(w->g->vm, 0, 0, 0, PAGES * PAGE, w->g->mem);
+}
+
+/* The value is whether the page is in the log. */
+static long do_get_dirty_log(struct worker *w)
+{
+	uint64_t log[PAGES / 64], dirty;
+	int ret = umbra_get_dirty_log(w->g->vm, 0, 0, 0, PAGES, log, &dirty);
+
+	w->value = log[w->page / 64] >> w->page % 64 & 1;
+	return ret;
+}
+
 /* --------------------------------------------------- and what the tests share */
 
-/* Other memory under the same addresses. */
-static int replace(struct guest *g, uint64_t page, uint64_t nr)
+/*
+ * Another page under the same address. Were the old one freed first, the new
+ * one could be the same.
+ */
+static int replace(struct guest *g, uint64_t page)
 {
-	uint8_t *mem = g->mem + page * PAGE;
+	void *new = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (madvise(mem, nr * PAGE, MADV_DONTNEED))
+	if (new == MAP_FAILED)
 		return -errno;
-	memset(mem, NEW, nr * PAGE);
-	return 0;
+	memset(new, NEW, PAGE);
+	return mremap(new, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		      g->mem + page * PAGE) == MAP_FAILED ? -errno : 0;
 }
 
 static int fault_nowait(int vcpu, uint64_t page)
@@ -163,9 +193,10 @@ static uint64_t retries(int vm)
 	return umbra_get_stats(vm, &stats) ? ~0ULL : stats.retries;
 }
 
-static int delay_arm(int vm, uint32_t point, uint64_t usecs)
+/* Half a second, at a point that cannot hold. */
+static int delay_arm(int vm, uint32_t point)
 {
-	return hold_ctl(vm, UMBRA_TEST_DELAY, point, 1, usecs, NULL);
+	return hold_ctl(vm, UMBRA_TEST_DELAY, point, 1, 500000, NULL);
 }
 
 static uint64_t hits(int vm, uint32_t point)
@@ -186,6 +217,22 @@ static bool wait_hit(int vm, uint32_t point, uint64_t before)
 	return msecs >= 0;
 }
 
+/* The page frame number, and one of the flags above it. */
+#define PM_PFN		0x007fffffffffffffULL
+#define PM_SWAP		0x4000000000000000ULL
+
+/* What the primary MMU has at an address, or 0. */
+static uint64_t host_entry(void *addr)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8) != 8)
+		entry = 0;
+	close(fd);
+	return entry;
+}
+
 /* ---------------------------------------------------------------------- U1 */
 
 TEST_F(rules, u1_page_replaced_under_a_fault)
@@ -196,7 +243,7 @@ TEST_F(rules, u1_page_replaced_under_a_fault)
 	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
 	worker_start(w, do_load, 5, 1);
 	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	ASSERT_EQ(0, replace(&self->g, 5, 1));
+	ASSERT_EQ(0, replace(&self->g, 5));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
 	EXPECT_EQ(NEW, w->value);
@@ -211,7 +258,7 @@ TEST_F(rules, u1_page_in_a_run_replaced_under_a_fault)
 	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
 	worker_start(w, do_fault, 0, 64);
 	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	ASSERT_EQ(0, replace(&self->g, 63, 1));
+	ASSERT_EQ(0, replace(&self->g, 63));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
 	EXPECT_EQ(before + 1, retries(self->g.vm));
@@ -274,7 +321,7 @@ TEST_F(rules, u1_store_to_the_zero_page)
 {
 	uint64_t value;
 
-	ASSERT_EQ(0, madvise(self->g.mem, PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, dontneed(&self->g, 0, 1));
 	ASSERT_EQ(0, umbra_load(self->g.vcpu, 0, 1, &value));
 	EXPECT_EQ(0, value);
 	break_cow(_metadata, &self->g, 0);
@@ -344,7 +391,7 @@ static void storm(struct __test_metadata *_metadata, struct worker *w, int nr)
 	worker_start(w, do_load, 5, 1);
 	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
 	while (nr--)
-		ASSERT_EQ(0, replace(g, 40, 1));
+		ASSERT_EQ(0, dontneed(g, 40, 1));
 	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
 	EXPECT_EQ(OLD, w->value);
@@ -374,9 +421,9 @@ TEST_F(rules, u3_one_here_is_not_forgotten)
 	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
 	worker_start(w, do_load, 5, 1);
 	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	ASSERT_EQ(0, replace(&self->g, 5, 1));
+	ASSERT_EQ(0, replace(&self->g, 5));
 	for (i = 0; i < 32; i++)
-		ASSERT_EQ(0, replace(&self->g, 40, 1));
+		ASSERT_EQ(0, dontneed(&self->g, 40, 1));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
 	EXPECT_EQ(NEW, w->value);
@@ -398,6 +445,183 @@ TEST_F(rules, u3_one_elsewhere_in_progress)
 	EXPECT_EQ(before, retries(self->g.vm));
 }
 
+/* ---------------------------------------------------------------------- U8 */
+
+TEST_F(rules, u8_delete_under_a_fault)
+{
+	struct worker *load = &self->worker[0], *delete = &self->worker[1];
+	uint64_t value;
+	long ret;
+
+	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	worker_start(load, do_load, 5, 1);
+	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	worker_start(delete, do_delete, 0, 0);
+	EXPECT_FALSE(task_done(&delete->task, 100));
+	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
+	EXPECT_EQ(0, worker_finish(delete));
+	ret = worker_finish(load);	/* It may come before or after. */
+	EXPECT_TRUE(ret == -ENOENT || (!ret && load->value == OLD));
+	EXPECT_EQ(-ENOENT, umbra_load(self->vcpu, 5 * PAGE, 1, &value));
+}
+
+TEST_F(rules, u8_fault_during_a_delete)
+{
+	struct worker *load = &self->worker[0], *delete = &self->worker[1];
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, fault_nowait(g->vcpu, 5));
+	ASSERT_EQ(0, fault_nowait(g->vcpu, 600));
+	ASSERT_EQ(0, hold_arm(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
+	worker_start(delete, do_delete, 0, 0);
+	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
+	/* Neither no memory, nor the memory that was there. */
+	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 5));
+	worker_start(load, do_load, 5, 1);
+	EXPECT_FALSE(task_done(&load->task, 100));
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_ZAP_YIELD));
+	EXPECT_EQ(0, worker_finish(delete));
+	EXPECT_EQ(-ENOENT, worker_finish(load));
+}
+
+/* ---------------------------------------------------------------------- U9 */
+
+TEST_F(rules, u9_delete_waits_for_the_end)
+{
+	struct worker *discard = &self->worker[0], *delete = &self->worker[1];
+
+	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	worker_start(discard, do_discard, 5, 1);
+	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	worker_start(delete, do_delete, 0, 0);
+	EXPECT_FALSE(task_done(&delete->task, 100));
+	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_INVALIDATE_END));
+	EXPECT_EQ(0, worker_finish(discard));
+	EXPECT_EQ(0, worker_finish(delete));
+}
+
+TEST_F(rules, u9_create_waits_for_the_end)
+{
+	struct worker *discard = &self->worker[0], *create = &self->worker[1];
+
+	ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, 0));
+	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	worker_start(discard, do_discard, 5, 1);
+	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	worker_start(create, do_create, 0, 0);
+	EXPECT_FALSE(task_done(&create->task, 100));
+	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_INVALIDATE_END));
+	EXPECT_EQ(0, worker_finish(discard));
+	EXPECT_EQ(0, worker_finish(create));
+	EXPECT_EQ(0, fault_nowait(self->g.vcpu, 6));
+}
+
+static long do_many_discards(struct worker *w)
+{
+	long ret = 0;
+	int i;
+
+	for (i = 0; i < 200 && !ret; i++)
+		ret = do_discard(w);
+	return ret;
+}
+
+/* What begins and ends under changing memslots balances: see the teardown. */
+TEST_F(rules, u9_discards_while_memslots_change)
+{
+	struct worker *discard = &self->worker[0];
+	struct worker change = { .g = &self->g };
+
+	worker_start(discard, do_many_discards, 0, PAGES);
+	while (!task_done(&discard->task, 0)) {
+		ASSERT_EQ(0, do_delete(&change));
+		ASSERT_EQ(0, do_create(&change));
+	}
+	EXPECT_EQ(0, discard->task.ret);
+}
+
+/* --------------------------------------------------------------------- U10 */
+
+static int set_flags(struct guest *g, uint32_t flags)
+{
+	return umbra_set_memslot(g->vm, 0, flags, 0, PAGES * PAGE, g->mem);
+}
+
+TEST_F(rules, u10_logged_after_it_is_writable)
+{
+	struct worker *w = &self->worker[0];
+	struct worker log = { .g = &self->g, .page = 5 };
+	int vm = self->g.vm;
+	uint64_t before;
+
+	ASSERT_EQ(0, set_flags(&self->g, UMBRA_MEM_LOG_DIRTY));
+	before = hits(vm, UMBRA_POINT_FAULT_INSTALLED);
+	ASSERT_EQ(0, delay_arm(vm, UMBRA_POINT_FAULT_INSTALLED));
+	worker_start(w, do_store, 5, 1);
+	ASSERT_TRUE(wait_hit(vm, UMBRA_POINT_FAULT_INSTALLED, before));
+	ASSERT_EQ(0, do_get_dirty_log(&log));
+	ASSERT_FALSE(task_done(&w->task, 0));
+	ASSERT_EQ(0, worker_finish(w));
+	/* A write after a log was read is in the next log. */
+	ASSERT_EQ(0, umbra_store(self->vcpu, 5 * PAGE, 1, OLD));
+	ASSERT_EQ(0, do_get_dirty_log(&log));
+	EXPECT_EQ(1, log.value);
+}
+
+/* A page is written before, while and after the log is read. */
+static void read_log(struct __test_metadata *_metadata, struct worker *w,
+		     uint32_t flags)
+{
+	int vm = w->g->vm, vcpu = w->g->vcpu;
+	struct worker log = { .g = w->g, .page = 5 };
+
+	ASSERT_EQ(0, set_flags(w->g, flags));
+	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 1));
+	ASSERT_EQ(0, hold_arm(vm, UMBRA_POINT_LOG_TAKEN, 1));
+	worker_start(w, do_get_dirty_log, 5, 1);
+	ASSERT_EQ(0, hold_wait(vm, UMBRA_POINT_LOG_TAKEN, 1));
+	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 2));
+	ASSERT_EQ(0, hold_release(vm, UMBRA_POINT_LOG_TAKEN));
+	ASSERT_EQ(0, worker_finish(w));
+	EXPECT_EQ(1, w->value);
+	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 3));
+	ASSERT_EQ(0, do_get_dirty_log(&log));
+	EXPECT_EQ(1, log.value);
+	ASSERT_EQ(0, do_get_dirty_log(&log));
+	EXPECT_EQ(0, log.value);
+}
+
+TEST_F(rules, u10_written_while_the_log_is_read)
+{
+	read_log(_metadata, self->worker, UMBRA_MEM_LOG_DIRTY);
+}
+
+TEST_F(rules, u10_written_while_d_bits_are_read)
+{
+	read_log(_metadata, self->worker,
+		 UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS);
+}
+
+/* --------------------------------------------------------------------- U11 */
+
+TEST_F(rules, u11_dirty_bit_outlives_the_zap)
+{
+	struct worker *w = &self->worker[0];
+	struct worker log = { .g = &self->g, .page = 5 };
+	uint64_t before = hits(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED);
+
+	ASSERT_EQ(0, set_flags(&self->g,
+			       UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS));
+	ASSERT_EQ(0, delay_arm(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED));
+	worker_start(w, do_store, 5, 1);
+	ASSERT_TRUE(wait_hit(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED,
+			     before));
+	ASSERT_EQ(0, umbra_unmap(self->g.vm, 5 * PAGE, PAGE));
+	ASSERT_EQ(0, worker_finish(w));
+	ASSERT_EQ(0, do_get_dirty_log(&log));
+	EXPECT_EQ(1, log.value);
+}
+
 /* --------------------------------------------------------------------- U12 */
 
 TEST_F(rules, u12_second_invalidation_waits_for_the_flush)
@@ -408,11 +632,11 @@ TEST_F(rules, u12_second_invalidation_waits_for_the_flush)
 
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
 	before = hits(g->vm, UMBRA_POINT_ZAP_UNFLUSHED);
-	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ZAP_UNFLUSHED, 300000));
+	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ZAP_UNFLUSHED));
 	worker_start(w, do_discard, 5, 1);
 	ASSERT_TRUE(wait_hit(g->vm, UMBRA_POINT_ZAP_UNFLUSHED, before));
 	ASSERT_FALSE(task_done(&w->task, 0));
-	ASSERT_EQ(0, madvise(g->mem + 5 * PAGE, PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, dontneed(g, 5, 1));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
 	EXPECT_EQ(0, value);
 	EXPECT_EQ(0, worker_finish(w));
@@ -432,11 +656,65 @@ TEST_F(rules, u12_flushed_before_a_yield)
 	/* It has come half-way. */
 	EXPECT_EQ(-EAGAIN, load_nowait(g->vcpu, 5));
 	EXPECT_EQ(0, load_nowait(g->vcpu, 600));
-	ASSERT_EQ(0, madvise(g->mem, 64 * PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, dontneed(g, 0, 64));
 	EXPECT_EQ(-EAGAIN, load_nowait(g->vcpu, 5));
 	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_ZAP_YIELD));
 	ASSERT_EQ(0, worker_finish(w));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 600 * PAGE, 1, &value));
+	EXPECT_EQ(0, value);
+}
+
+/* --------------------------------------------------------------------- U14 */
+
+/* Each reason to forbid writes alone, and with each of the others. */
+TEST_F(rules, u14_reasons_to_forbid_writes)
+{
+	struct guest *g = &self->g;
+	struct worker log = { .g = g };
+	struct umbra_translate t;
+	bool host, slot, logged;
+	uint64_t value;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		host = i & 1;
+		slot = i & 2;
+		logged = i & 4;
+		ASSERT_EQ(0, mprotect(g->mem, PAGE, PROT_READ |
+				      (host ? 0 : PROT_WRITE)));
+		ASSERT_EQ(0, umbra_delete_memslot(g->vm, 0));
+		ASSERT_EQ(0, set_flags(g,
+				       (slot ? UMBRA_MEM_READONLY : 0) |
+				       (logged ? UMBRA_MEM_LOG_DIRTY : 0)));
+		ASSERT_EQ(0, umbra_load(g->vcpu, 0, 1, &value));
+		EXPECT_EQ(OLD, value);
+		ASSERT_EQ(0, umbra_translate(g->vm, 0, 0, &t));
+		EXPECT_EQ(!i, !!(t.pte & UMBRA_PTE_WRITE))
+			TH_LOG("reasons %d", i);
+		EXPECT_EQ(host || slot ? -EACCES : 0,
+			  umbra_store(g->vcpu, 0, 1, OLD))
+			TH_LOG("reasons %d", i);
+		if (!logged)
+			continue;
+		ASSERT_EQ(0, do_get_dirty_log(&log));
+		EXPECT_EQ(!host && !slot, log.value);
+	}
+}
+
+TEST_F(rules, u14_zero_page)
+{
+	struct guest *g = &self->g;
+	struct umbra_translate t;
+	uint64_t value;
+
+	ASSERT_EQ(0, dontneed(g, 0, 2));
+	/* Read by the process first: the primary MMU maps the zero page. */
+	ASSERT_EQ(0, g->mem[0] | g->mem[PAGE]);
+	ASSERT_EQ(0, fault_nowait(g->vcpu, 0));
+	ASSERT_EQ(0, umbra_translate(g->vm, 0, 0, &t));
+	EXPECT_EQ(UMBRA_PTE_READ, t.pte & (UMBRA_PTE_READ | UMBRA_PTE_WRITE));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 0, 1, NEW));
+	ASSERT_EQ(0, umbra_load(g->vcpu, PAGE, 1, &value));
 	EXPECT_EQ(0, value);
 }
 
@@ -449,7 +727,7 @@ TEST_F(rules, u15_invalidation_waits_for_the_access)
 	uint64_t before;
 
 	before = hits(g->vm, UMBRA_POINT_ACCESS_TRANSLATED);
-	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ACCESS_TRANSLATED, 300000));
+	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ACCESS_TRANSLATED));
 	worker_start(w, do_store, 5, 1);
 	ASSERT_TRUE(wait_hit(g->vm, UMBRA_POINT_ACCESS_TRANSLATED, before));
 	ASSERT_EQ(OLD, g->mem[5 * PAGE]);
@@ -459,23 +737,11 @@ TEST_F(rules, u15_invalidation_waits_for_the_access)
 	EXPECT_EQ(0, worker_finish(w));
 }
 
-/* The page frame behind an address, or 0. */
-static uint64_t pfn_of(void *addr)
-{
-	uint64_t entry = 0;
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-
-	if (pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8) != 8)
-		entry = 0;
-	close(fd);
-	return entry & ((1ULL << 55) - 1);
-}
-
 /* A page that was shared is used again, not copied, if nobody else has it. */
 TEST_F(rules, u15_no_page_reference)
 {
 	struct guest *g = &self->g;
-	uint64_t pfn = pfn_of(g->mem);
+	uint64_t pfn = host_entry(g->mem) & PM_PFN;
 	pid_t child;
 
 	ASSERT_NE(0, pfn);
@@ -486,7 +752,77 @@ TEST_F(rules, u15_no_page_reference)
 	ASSERT_EQ(child, waitpid(child, NULL, 0));
 	ASSERT_EQ(0, fault_nowait(g->vcpu, 0));
 	g->mem[0] = NEW;
-	EXPECT_EQ(pfn, pfn_of(g->mem));
+	EXPECT_EQ(pfn, host_entry(g->mem) & PM_PFN);
+}
+
+/* --------------------------------------------------------------------- U19 */
+
+TEST_F(rules, u19_swap)
+{
+	struct guest *g = &self->g;
+	uint64_t value, done;
+
+	ASSERT_EQ(0, umbra_fault(g->vcpu, UMBRA_FAULT_WRITE, 0, 64 * PAGE,
+				 &done));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, NEW));
+	ASSERT_EQ(0, madvise(g->mem, 64 * PAGE, MADV_PAGEOUT));
+	if (!(host_entry(g->mem + 5 * PAGE) & PM_SWAP))
+		SKIP(return, "no swap");
+	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	EXPECT_EQ(NEW, value);
+	EXPECT_EQ(NEW, g->mem[5 * PAGE]);
+	ASSERT_EQ(0, umbra_load(g->vcpu, 6 * PAGE, 1, &value));
+	EXPECT_EQ(OLD, value);
+}
+
+#define KSM	"/sys/kernel/mm/ksm/"
+
+static int ksm_set(const char *file, const char *value)
+{
+	int dir = open(KSM, O_PATH | O_DIRECTORY);
+	int fd = openat(dir, file, O_WRONLY);
+	int ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+
+	close(fd);
+	close(dir);
+	return ret;
+}
+
+static bool same_page(void *a, void *b)
+{
+	return !((host_entry(a) ^ host_entry(b)) & PM_PFN);
+}
+
+TEST_F(rules, u19_ksm)
+{
+	struct guest *g = &self->g;
+	uint8_t *a = g->mem, *b = a + PAGE;
+	struct umbra_translate t;
+	uint64_t value, done;
+	int msecs = 10000;
+
+	if (madvise(a, 2 * PAGE, MADV_MERGEABLE))
+		SKIP(return, "no KSM");
+	ASSERT_EQ(0, umbra_fault(g->vcpu, UMBRA_FAULT_WRITE, 0, 2 * PAGE,
+				 &done));
+	ASSERT_EQ(0, ksm_set("sleep_millisecs", "1"));
+	ASSERT_EQ(0, ksm_set("run", "1"));
+	while (!same_page(a, b) && msecs--)
+		usleep(1000);
+	EXPECT_EQ(0, ksm_set("run", "0"));
+	ASSERT_TRUE(same_page(a, b));
+
+	ASSERT_EQ(0, umbra_load(g->vcpu, 0, 1, &value));
+	EXPECT_EQ(OLD, value);
+	ASSERT_EQ(0, umbra_translate(g->vm, 0, 0, &t));
+	EXPECT_EQ(0, t.pte & UMBRA_PTE_WRITE);
+	ASSERT_EQ(0, umbra_store(g->vcpu, 0, 1, NEW));
+	EXPECT_EQ(NEW, *a);
+	ASSERT_EQ(0, umbra_load(g->vcpu, PAGE, 1, &value));
+	EXPECT_EQ(OLD, value);
+	EXPECT_EQ(0, ksm_set("run", "2"));	/* unmerge all */
+	ASSERT_EQ(0, umbra_load(g->vcpu, PAGE, 1, &value));
+	EXPECT_EQ(OLD, value);
 }
 
 TEST_HARNESS_MAIN
