@@ -63,15 +63,17 @@ ignored_in_programs=(
 	MACRO_WITH_FLOW_CONTROL
 )
 
-# checked TYPE...: checkpatch the files on stdin, but for these types.
+# checked TYPE...: checkpatch the files on stdin, but for these types. It leaves a
+# file where it runs.
 checked() {
-	xargs -r "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
+	cd "$tmp/links" && xargs -r "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
 		--show-types --ignore "$(IFS=,; echo "$*")" --file
 }
 
 style() {
 	local bad=0
 
+	mkdir "$tmp/links" && ln -s "$top"/* "$tmp/links/"
 	ours '*.[ch]' | grep -v '^selftests/[^/]*$' | checked "${ignored[@]}" || bad=1
 	ours '*.[ch]' | grep '^selftests/[^/]*$' |
 		checked "${ignored[@]}" "${ignored_in_programs[@]}" || bad=1
