@@ -6,8 +6,8 @@
 # Build umbra.ko, and umbra-kunit.ko where the kernel has KUnit, for KERNEL (see
 # kernel.sh) or for the kernel whose build directory is KDIR, into build/KERNEL.
 # --test compiles the hold points in, adds umbra-walk.ko, and builds into
-# build/KERNEL-test. The
-# variables are make's, as C=2 for sparse or V=1. For KERNEL, a warning is an error.
+# build/KERNEL-test. The variables are make's, as C=2 for sparse or V=1. For KERNEL,
+# a warning is an error.
 # The source tree stays clean, as the build takes place in a tree of links.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
