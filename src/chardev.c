@@ -70,6 +70,7 @@ struct call {
  * @size: of its structure
  * @min_size: of its structure when it was first published
  * @flags: the flags it knows
+ * @in_only: no field is out, the structure may be in read-only memory
  * @any_mm: may be called from any process
  * @fn: the operation
  */
@@ -78,14 +79,19 @@ struct ioctl_op {
 	u32 size;
 	u32 min_size;
 	u32 flags;
+	bool in_only;
 	bool any_mm;
 	int (*fn)(struct call *call);
 };
 
-#define IOCTL_OP(_cmd, _struct, _last, _flags, _fn)			\
+#define IOCTL(_cmd, _struct, _last, _flags, _in_only, _fn)		\
 	{ .cmd = _cmd, .size = sizeof(struct _struct),			\
 	  .min_size = offsetofend(struct _struct, _last),		\
-	  .flags = _flags, .fn = _fn }
+	  .flags = _flags, .in_only = _in_only, .fn = _fn }
+#define IOCTL_OP(_cmd, _struct, _last, _flags, _fn)			\
+	IOCTL(_cmd, _struct, _last, _flags, false, _fn)
+#define IOCTL_IN(_cmd, _struct, _last, _flags, _fn)			\
+	IOCTL(_cmd, _struct, _last, _flags, true, _fn)
 
 static const struct ioctl_op *find_op(const struct ioctl_op *ops,
 				      unsigned int nr, unsigned int cmd)
@@ -111,6 +117,12 @@ static int perform(const struct ioctl_op *op, struct call *call,
 		return ret;
 	if (call->arg.flags & ~op->flags)
 		return -EOPNOTSUPP;
+	if (op->in_only)
+		return op->fn(call);
+
+	/* After an error all is as before: find out whether out can be out. */
+	if (put_user(size, (u32 __user *)user))
+		return -EFAULT;
 	ret = op->fn(call);
 	if (ret)
 		return ret;
@@ -579,13 +591,9 @@ static int do_get_stats(struct call *call)
 
 	cmd->leaves = atomic_long_read(&vm->pgt.nr_leaves);
 	cmd->table_pages = atomic_long_read(&vm->pgt.nr_tables);
-	mutex_lock(&vm->slots_lock);
-	cmd->slots = vm->nr_slots;
-	cmd->generation = umbra_vm_slots(vm)->generation;
-	mutex_unlock(&vm->slots_lock);
-	mutex_lock(&vm->vcpus_lock);
-	cmd->vcpus = vm->nr_vcpus;
-	mutex_unlock(&vm->vcpus_lock);
+	cmd->slots = READ_ONCE(vm->nr_slots);
+	cmd->generation = umbra_vm_generation(vm);
+	cmd->vcpus = READ_ONCE(vm->nr_vcpus);
 	umbra_stats_sum(vm->stats, &sum);
 	cmd->faults = sum.faults;
 	cmd->faultins = sum.faultins;
@@ -626,6 +634,7 @@ static int do_test(struct call *call)
 	cmd->in_progress = vm->inv.in_progress;
 	cmd->sequence = vm->inv.seq;
 	read_unlock(&vm->mmu_lock);
+	cmd->leaves = atomic_long_read(&vm->pgt.nr_leaves);
 	cmd->root = __pa(vm->pgt.root);
 	cmd->levels = vm->pgt.layout.levels;
 	cmd->root_bits = vm->pgt.layout.root_bits;
@@ -634,14 +643,14 @@ static int do_test(struct call *call)
 #endif
 
 static const struct ioctl_op vm_ops[] = {
-	IOCTL_OP(UMBRA_SET_MEMSLOT, umbra_set_memslot, hva, UMBRA_MEM_FLAGS,
+	IOCTL_IN(UMBRA_SET_MEMSLOT, umbra_set_memslot, hva, UMBRA_MEM_FLAGS,
 		 do_set_memslot),
 	IOCTL_OP(UMBRA_CREATE_VCPU, umbra_create_vcpu, pad, 0, do_create_vcpu),
 	IOCTL_OP(UMBRA_UNMAP, umbra_unmap, done, 0, do_unmap),
 	IOCTL_OP(UMBRA_AGE, umbra_age, young, UMBRA_AGE_CLEAR, do_age),
 	IOCTL_OP(UMBRA_GET_DIRTY_LOG, umbra_get_dirty_log, dirty,
 		 UMBRA_DIRTY_LOG_KEEP, do_get_dirty_log),
-	IOCTL_OP(UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap, 0,
+	IOCTL_IN(UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap, 0,
 		 do_clear_dirty_log),
 	IOCTL_OP(UMBRA_TRANSLATE, umbra_translate, hpa, UMBRA_TRANSLATE_HPA,
 		 do_translate),

@@ -96,7 +96,7 @@ static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 		goto free_slot;
 
 	replace(vm, NULL, slot);
-	vm->nr_slots++;
+	WRITE_ONCE(vm->nr_slots, vm->nr_slots + 1);
 	return 0;
 
 free_slot:
@@ -126,7 +126,7 @@ static int delete(struct umbra_vm *vm, struct umbra_memslot *old)
 	invalidate(vm, old, invalid);
 	replace(vm, invalid, NULL);
 	xa_erase(&vm->slot_by_id, invalid->id);
-	vm->nr_slots--;
+	WRITE_ONCE(vm->nr_slots, vm->nr_slots - 1);
 	retire(invalid, NULL);
 	return 0;
 }

@@ -76,8 +76,8 @@ void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
 
 void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
 {
-	struct umbra_tlb_entry *e = &tlb->entry[0][0];
-	unsigned int level;
+	struct umbra_tlb_entry *e;
+	unsigned int level, set, way;
 
 	spin_lock(&tlb->lock);
 	if (end - start == 1) {
@@ -87,10 +87,14 @@ void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
 				e->leaf = 0;
 		}
 	} else {
-		for (; e < &tlb->entry[UMBRA_TLB_SETS][0]; e++)
-			if (e->gfn < end &&
-			    start < e->gfn + umbra_level_span(e->level))
-				e->leaf = 0;
+		for (set = 0; set < UMBRA_TLB_SETS; set++) {
+			for (way = 0; way < UMBRA_TLB_WAYS; way++) {
+				e = &tlb->entry[set][way];
+				if (e->gfn < end && start <
+				    e->gfn + umbra_level_span(e->level))
+					e->leaf = 0;
+			}
+		}
 	}
 	spin_unlock(&tlb->lock);
 }

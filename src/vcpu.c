@@ -58,7 +58,7 @@ struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm)
 		vcpu_free(vcpu);
 		return ERR_PTR(-ENOSPC);
 	}
-	vm->nr_vcpus++;
+	WRITE_ONCE(vm->nr_vcpus, vm->nr_vcpus + 1);
 	umbra_vm_get(vm);
 	vcpu->vm = vm;
 	list_add_rcu(&vcpu->node, &vm->vcpus);
@@ -84,7 +84,7 @@ void umbra_vcpu_destroy(struct umbra_vcpu *vcpu)
 
 	mutex_lock(&vm->vcpus_lock);
 	list_del_rcu(&vcpu->node);
-	vm->nr_vcpus--;
+	WRITE_ONCE(vm->nr_vcpus, vm->nr_vcpus - 1);
 	mutex_unlock(&vm->vcpus_lock);
 
 	call_rcu(&vcpu->rcu, vcpu_free_rcu);

@@ -118,7 +118,7 @@ int umbra_vm_break(struct umbra_vm *vm, const char *what)
 	return -EIO;
 }
 
-static u64 generation_of(struct umbra_vm *vm)
+u64 umbra_vm_generation(struct umbra_vm *vm)
 {
 	int idx = srcu_read_lock(&vm->srcu);
 	u64 generation = umbra_vm_slots(vm)->generation;
@@ -130,6 +130,6 @@ static u64 generation_of(struct umbra_vm *vm)
 int umbra_wait_for_slots(struct umbra_vm *vm, u64 generation)
 {
 	return wait_event_interruptible(vm->slots_wq,
-					generation_of(vm) != generation) ?
+					umbra_vm_generation(vm) != generation) ?
 	       -EINTR : 0;
 }

@@ -63,7 +63,7 @@ struct umbra_invalidation {
  * @slots: the active set: written under @slots_lock and @active_lock
  * @slotset: the two sets
  * @slot_by_id: all memslots by number; @slots_lock
- * @nr_slots: how many; @slots_lock
+ * @nr_slots: how many; written under @slots_lock
  * @slots_wq: woken when @slots has changed
  *
  * @active_lock: guards @active and the change of @slots against each other
@@ -84,7 +84,7 @@ struct umbra_invalidation {
  *
  * @vcpus_lock: serialises changes of @vcpus
  * @vcpus: the vCPUs; readers use RCU
- * @nr_vcpus: how many; @vcpus_lock
+ * @nr_vcpus: how many; written under @vcpus_lock
  *
  * @stats: counters
  * @hold: hold points, for tests
@@ -170,6 +170,9 @@ static inline struct umbra_memslots *umbra_vm_slots(struct umbra_vm *vm)
 	return srcu_dereference_check(vm->slots, &vm->srcu,
 				      lockdep_is_held(&vm->slots_lock));
 }
+
+/** umbra_vm_generation() - the generation of the active set; any context */
+u64 umbra_vm_generation(struct umbra_vm *vm);
 
 /**
  * umbra_wait_for_slots() - sleep until the memslots have changed

@@ -70,6 +70,7 @@
  * @in_progress: out: invalidations between begin and end
  * @active: out: notifier calls between start and end, slots or not
  * @sequence: out: the invalidation sequence
+ * @leaves: out: leaves in the shadow table
  * @root: out: host physical address of the shadow table's root, for a walker
  * @levels: out: levels of the shadow table
  * @root_bits: out: log2 of the entries of its root
@@ -89,6 +90,7 @@ struct umbra_test {
 	__aligned_u64 in_progress;
 	__aligned_u64 active;
 	__aligned_u64 sequence;
+	__aligned_u64 leaves;
 	__aligned_u64 root;
 	__u32 levels;
 	__u32 root_bits;
