@@ -59,6 +59,41 @@ static long worker_finish(struct worker *w)
 	return task_done(&w->task, 10000) ? w->task.ret : -ETIMEDOUT;
 }
 
+static int query(int vm, uint32_t point, struct umbra_test *state)
+{
+	return hold_ctl(vm, UMBRA_TEST_QUERY, point, 0, 0, state);
+}
+
+/* Start a worker, and wait until it is held. */
+static int worker_hold(struct worker *w, long (*fn)(struct worker *w),
+		       uint64_t page, uint64_t nr, uint32_t point)
+{
+	int ret = hold_arm(w->g->vm, point, 1);
+
+	if (ret)
+		return ret;
+	worker_start(w, fn, page, nr);
+	return hold_wait(w->g->vm, point, 1);
+}
+
+/* The same where nothing can be held, only delayed, for half a second. */
+static int worker_delay(struct worker *w, long (*fn)(struct worker *w),
+			uint64_t page, uint64_t nr, uint32_t point)
+{
+	int ret, vm = w->g->vm, msecs = 10000;
+	struct umbra_test before, now;
+
+	ret = hold_ctl(vm, UMBRA_TEST_DELAY, point, 1, 500000, &before);
+	if (ret)
+		return ret;
+	worker_start(w, fn, page, nr);
+	do {
+		usleep(1000);
+		ret = query(vm, point, &now);
+	} while (!ret && now.hits == before.hits && msecs--);
+	return msecs < 0 ? -ETIMEDOUT : ret;
+}
+
 FIXTURE(rules)
 {
 	struct guest g;
@@ -130,24 +165,33 @@ static long do_fault(struct worker *w)
 	return umbra_fault(w->g->vcpu, 0, w->page * PAGE, w->nr * PAGE, &done);
 }
 
+static int set_slot(struct guest *g, uint32_t flags)
+{
+	return umbra_set_memslot(g->vm, 0, flags, 0, PAGES * PAGE, g->mem);
+}
+
+static long do_create(struct worker *w)
+{
+	return set_slot(w->g, 0);
+}
+
 static long do_delete(struct worker *w)
 {
 	return umbra_delete_memslot(w->g->vm, 0);
 }
 
-static long do_create(struct worker *w)
-{
-	return umbra_set_memslot(w->g->vm, 0, 0, 0, PAGES * PAGE, w->g->mem);
-}
-
-/* The value is whether the page is in the log. */
-static long do_get_dirty_log(struct worker *w)
+/* Is the page in the log, which is taken? Or a negative errno. */
+static int take_log(struct guest *g, uint64_t page)
 {
 	uint64_t log[PAGES / 64], dirty;
-	int ret = umbra_get_dirty_log(w->g->vm, 0, 0, 0, PAGES, log, &dirty);
+	int ret = umbra_get_dirty_log(g->vm, 0, 0, 0, PAGES, log, &dirty);
 
-	w->value = log[w->page / 64] >> w->page % 64 & 1;
-	return ret;
+	return ret ?: log[page / 64] >> page % 64 & 1;
+}
+
+static long do_take_log(struct worker *w)
+{
+	return take_log(w->g, w->page);
 }
 
 /* --------------------------------------------------- and what the tests share */
@@ -193,30 +237,6 @@ static uint64_t retries(int vm)
 	return umbra_get_stats(vm, &stats) ? ~0ULL : stats.retries;
 }
 
-/* Half a second, at a point that cannot hold. */
-static int delay_arm(int vm, uint32_t point)
-{
-	return hold_ctl(vm, UMBRA_TEST_DELAY, point, 1, 500000, NULL);
-}
-
-static uint64_t hits(int vm, uint32_t point)
-{
-	struct umbra_test state;
-
-	return hold_ctl(vm, UMBRA_TEST_QUERY, point, 0, 0, &state) ? 0 :
-	       state.hits;
-}
-
-/* Wait up to 10 s until a point has been passed more often than before. */
-static bool wait_hit(int vm, uint32_t point, uint64_t before)
-{
-	int msecs = 10000;
-
-	while (hits(vm, point) == before && msecs--)
-		usleep(1000);
-	return msecs >= 0;
-}
-
 /* The page frame number, and one of the flags above it. */
 #define PM_PFN		0x007fffffffffffffULL
 #define PM_SWAP		0x4000000000000000ULL
@@ -240,9 +260,8 @@ TEST_F(rules, u1_page_replaced_under_a_fault)
 	struct worker *w = &self->worker[0];
 	uint64_t before = retries(self->g.vm);
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(w, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	ASSERT_EQ(0, worker_hold(w, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, replace(&self->g, 5));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
@@ -255,9 +274,8 @@ TEST_F(rules, u1_page_in_a_run_replaced_under_a_fault)
 	struct worker *w = &self->worker[0];
 	uint64_t before = retries(self->g.vm);
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(w, do_fault, 0, 64);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	ASSERT_EQ(0, worker_hold(w, do_fault, 0, 64,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, replace(&self->g, 63));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(w));
@@ -270,12 +288,10 @@ TEST_F(rules, u1_invalidation_in_progress)
 {
 	struct worker *load = &self->worker[0], *discard = &self->worker[1];
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(load, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
-	worker_start(discard, do_discard, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
+	ASSERT_EQ(0, worker_hold(load, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
+	ASSERT_EQ(0, worker_hold(discard, do_discard, 5, 1,
+				 UMBRA_POINT_INVALIDATE_ZAPPED));
 
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	EXPECT_FALSE(task_done(&load->task, 100));
@@ -342,9 +358,8 @@ static void overlap(struct __test_metadata *_metadata, struct worker *w,
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, hold_arm(g->vm, point[i], 1));
-		worker_start(&w[i], do_discard, page[i], 4);
-		ASSERT_EQ(0, hold_wait(g->vm, point[i], 1));
+		ASSERT_EQ(0, worker_hold(&w[i], do_discard, page[i], 4,
+					 point[i]));
 	}
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, page[0]));
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, page[1]));
@@ -357,14 +372,13 @@ static void overlap(struct __test_metadata *_metadata, struct worker *w,
 
 	ASSERT_EQ(0, hold_release(g->vm, point[!first]));
 	ASSERT_EQ(0, worker_finish(&w[!first]));
-	ASSERT_EQ(0, hold_ctl(g->vm, UMBRA_TEST_QUERY, 0, 0, 0, &state));
+	ASSERT_EQ(0, query(g->vm, 0, &state));
 	EXPECT_EQ(0, state.in_progress);
 	memset(g->mem, NEW, PAGES * PAGE);
 
 	/* The next range has nothing of theirs. */
-	ASSERT_EQ(0, hold_arm(g->vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
-	worker_start(&w[2], do_discard, 60, 1);
-	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
+	ASSERT_EQ(0, worker_hold(&w[2], do_discard, 60, 1,
+				 UMBRA_POINT_INVALIDATE_ZAPPED));
 	EXPECT_EQ(0, fault_nowait(g->vcpu, page[0]));
 	EXPECT_EQ(0, fault_nowait(g->vcpu, page[1]));
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 60));
@@ -387,9 +401,8 @@ static void storm(struct __test_metadata *_metadata, struct worker *w, int nr)
 {
 	struct guest *g = w->g;
 
-	ASSERT_EQ(0, hold_arm(g->vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(w, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	ASSERT_EQ(0, worker_hold(w, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
 	while (nr--)
 		ASSERT_EQ(0, dontneed(g, 40, 1));
 	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_FAULT_LOOKED_UP));
@@ -418,9 +431,8 @@ TEST_F(rules, u3_one_here_is_not_forgotten)
 	struct worker *w = &self->worker[0];
 	int i;
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(w, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	ASSERT_EQ(0, worker_hold(w, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, replace(&self->g, 5));
 	for (i = 0; i < 32; i++)
 		ASSERT_EQ(0, dontneed(&self->g, 40, 1));
@@ -434,12 +446,10 @@ TEST_F(rules, u3_one_elsewhere_in_progress)
 	struct worker *load = &self->worker[0], *discard = &self->worker[1];
 	uint64_t before = retries(self->g.vm);
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(load, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
-	worker_start(discard, do_discard, 40, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_ZAPPED, 1));
+	ASSERT_EQ(0, worker_hold(load, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
+	ASSERT_EQ(0, worker_hold(discard, do_discard, 40, 1,
+				 UMBRA_POINT_INVALIDATE_ZAPPED));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(load));
 	EXPECT_EQ(before, retries(self->g.vm));
@@ -453,9 +463,8 @@ TEST_F(rules, u8_delete_under_a_fault)
 	uint64_t value;
 	long ret;
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
-	worker_start(load, do_load, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP, 1));
+	ASSERT_EQ(0, worker_hold(load, do_load, 5, 1,
+				 UMBRA_POINT_FAULT_LOOKED_UP));
 	worker_start(delete, do_delete, 0, 0);
 	EXPECT_FALSE(task_done(&delete->task, 100));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
@@ -472,9 +481,8 @@ TEST_F(rules, u8_fault_during_a_delete)
 
 	ASSERT_EQ(0, fault_nowait(g->vcpu, 5));
 	ASSERT_EQ(0, fault_nowait(g->vcpu, 600));
-	ASSERT_EQ(0, hold_arm(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
-	worker_start(delete, do_delete, 0, 0);
-	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
+	ASSERT_EQ(0, worker_hold(delete, do_delete, 0, 0,
+				 UMBRA_POINT_ZAP_YIELD));
 	/* Neither no memory, nor the memory that was there. */
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 5));
 	worker_start(load, do_load, 5, 1);
@@ -490,9 +498,8 @@ TEST_F(rules, u9_delete_waits_for_the_end)
 {
 	struct worker *discard = &self->worker[0], *delete = &self->worker[1];
 
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
-	worker_start(discard, do_discard, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	ASSERT_EQ(0, worker_hold(discard, do_discard, 5, 1,
+				 UMBRA_POINT_INVALIDATE_END));
 	worker_start(delete, do_delete, 0, 0);
 	EXPECT_FALSE(task_done(&delete->task, 100));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_INVALIDATE_END));
@@ -505,9 +512,8 @@ TEST_F(rules, u9_create_waits_for_the_end)
 	struct worker *discard = &self->worker[0], *create = &self->worker[1];
 
 	ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, 0));
-	ASSERT_EQ(0, hold_arm(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
-	worker_start(discard, do_discard, 5, 1);
-	ASSERT_EQ(0, hold_wait(self->g.vm, UMBRA_POINT_INVALIDATE_END, 1));
+	ASSERT_EQ(0, worker_hold(discard, do_discard, 5, 1,
+				 UMBRA_POINT_INVALIDATE_END));
 	worker_start(create, do_create, 0, 0);
 	EXPECT_FALSE(task_done(&create->task, 100));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_INVALIDATE_END));
@@ -530,65 +536,47 @@ static long do_many_discards(struct worker *w)
 TEST_F(rules, u9_discards_while_memslots_change)
 {
 	struct worker *discard = &self->worker[0];
-	struct worker change = { .g = &self->g };
 
 	worker_start(discard, do_many_discards, 0, PAGES);
 	while (!task_done(&discard->task, 0)) {
-		ASSERT_EQ(0, do_delete(&change));
-		ASSERT_EQ(0, do_create(&change));
+		ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, 0));
+		ASSERT_EQ(0, set_slot(&self->g, 0));
 	}
 	EXPECT_EQ(0, discard->task.ret);
 }
 
 /* --------------------------------------------------------------------- U10 */
 
-static int set_flags(struct guest *g, uint32_t flags)
-{
-	return umbra_set_memslot(g->vm, 0, flags, 0, PAGES * PAGE, g->mem);
-}
-
 TEST_F(rules, u10_logged_after_it_is_writable)
 {
 	struct worker *w = &self->worker[0];
-	struct worker log = { .g = &self->g, .page = 5 };
-	int vm = self->g.vm;
-	uint64_t before;
 
-	ASSERT_EQ(0, set_flags(&self->g, UMBRA_MEM_LOG_DIRTY));
-	before = hits(vm, UMBRA_POINT_FAULT_INSTALLED);
-	ASSERT_EQ(0, delay_arm(vm, UMBRA_POINT_FAULT_INSTALLED));
-	worker_start(w, do_store, 5, 1);
-	ASSERT_TRUE(wait_hit(vm, UMBRA_POINT_FAULT_INSTALLED, before));
-	ASSERT_EQ(0, do_get_dirty_log(&log));
+	ASSERT_EQ(0, set_slot(&self->g, UMBRA_MEM_LOG_DIRTY));
+	ASSERT_EQ(0, worker_delay(w, do_store, 5, 1,
+				  UMBRA_POINT_FAULT_INSTALLED));
+	ASSERT_LE(0, take_log(&self->g, 5));
 	ASSERT_FALSE(task_done(&w->task, 0));
 	ASSERT_EQ(0, worker_finish(w));
 	/* A write after a log was read is in the next log. */
 	ASSERT_EQ(0, umbra_store(self->vcpu, 5 * PAGE, 1, OLD));
-	ASSERT_EQ(0, do_get_dirty_log(&log));
-	EXPECT_EQ(1, log.value);
+	EXPECT_EQ(1, take_log(&self->g, 5));
 }
 
 /* A page is written before, while and after the log is read. */
 static void read_log(struct __test_metadata *_metadata, struct worker *w,
 		     uint32_t flags)
 {
-	int vm = w->g->vm, vcpu = w->g->vcpu;
-	struct worker log = { .g = w->g, .page = 5 };
+	struct guest *g = w->g;
 
-	ASSERT_EQ(0, set_flags(w->g, flags));
-	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 1));
-	ASSERT_EQ(0, hold_arm(vm, UMBRA_POINT_LOG_TAKEN, 1));
-	worker_start(w, do_get_dirty_log, 5, 1);
-	ASSERT_EQ(0, hold_wait(vm, UMBRA_POINT_LOG_TAKEN, 1));
-	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 2));
-	ASSERT_EQ(0, hold_release(vm, UMBRA_POINT_LOG_TAKEN));
-	ASSERT_EQ(0, worker_finish(w));
-	EXPECT_EQ(1, w->value);
-	ASSERT_EQ(0, umbra_store(vcpu, 5 * PAGE, 1, 3));
-	ASSERT_EQ(0, do_get_dirty_log(&log));
-	EXPECT_EQ(1, log.value);
-	ASSERT_EQ(0, do_get_dirty_log(&log));
-	EXPECT_EQ(0, log.value);
+	ASSERT_EQ(0, set_slot(g, flags));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 1));
+	ASSERT_EQ(0, worker_hold(w, do_take_log, 5, 1, UMBRA_POINT_LOG_TAKEN));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 2));
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_LOG_TAKEN));
+	EXPECT_EQ(1, worker_finish(w));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 3));
+	EXPECT_EQ(1, take_log(g, 5));
+	EXPECT_EQ(0, take_log(g, 5));
 }
 
 TEST_F(rules, u10_written_while_the_log_is_read)
@@ -607,19 +595,14 @@ TEST_F(rules, u10_written_while_d_bits_are_read)
 TEST_F(rules, u11_dirty_bit_outlives_the_zap)
 {
 	struct worker *w = &self->worker[0];
-	struct worker log = { .g = &self->g, .page = 5 };
-	uint64_t before = hits(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED);
 
-	ASSERT_EQ(0, set_flags(&self->g,
-			       UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS));
-	ASSERT_EQ(0, delay_arm(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED));
-	worker_start(w, do_store, 5, 1);
-	ASSERT_TRUE(wait_hit(self->g.vm, UMBRA_POINT_ACCESS_TRANSLATED,
-			     before));
+	ASSERT_EQ(0, set_slot(&self->g,
+			      UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS));
+	ASSERT_EQ(0, worker_delay(w, do_store, 5, 1,
+				  UMBRA_POINT_ACCESS_TRANSLATED));
 	ASSERT_EQ(0, umbra_unmap(self->g.vm, 5 * PAGE, PAGE));
 	ASSERT_EQ(0, worker_finish(w));
-	ASSERT_EQ(0, do_get_dirty_log(&log));
-	EXPECT_EQ(1, log.value);
+	EXPECT_EQ(1, take_log(&self->g, 5));
 }
 
 /* --------------------------------------------------------------------- U12 */
@@ -628,13 +611,11 @@ TEST_F(rules, u12_second_invalidation_waits_for_the_flush)
 {
 	struct worker *w = &self->worker[0];
 	struct guest *g = &self->g;
-	uint64_t value, before;
+	uint64_t value;
 
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
-	before = hits(g->vm, UMBRA_POINT_ZAP_UNFLUSHED);
-	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ZAP_UNFLUSHED));
-	worker_start(w, do_discard, 5, 1);
-	ASSERT_TRUE(wait_hit(g->vm, UMBRA_POINT_ZAP_UNFLUSHED, before));
+	ASSERT_EQ(0, worker_delay(w, do_discard, 5, 1,
+				  UMBRA_POINT_ZAP_UNFLUSHED));
 	ASSERT_FALSE(task_done(&w->task, 0));
 	ASSERT_EQ(0, dontneed(g, 5, 1));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
@@ -650,9 +631,8 @@ TEST_F(rules, u12_flushed_before_a_yield)
 
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 600 * PAGE, 1, &value));
-	ASSERT_EQ(0, hold_arm(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
-	worker_start(w, do_discard, 0, PAGES);
-	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_ZAP_YIELD, 1));
+	ASSERT_EQ(0, worker_hold(w, do_discard, 0, PAGES,
+				 UMBRA_POINT_ZAP_YIELD));
 	/* It has come half-way. */
 	EXPECT_EQ(-EAGAIN, load_nowait(g->vcpu, 5));
 	EXPECT_EQ(0, load_nowait(g->vcpu, 600));
@@ -670,7 +650,6 @@ TEST_F(rules, u12_flushed_before_a_yield)
 TEST_F(rules, u14_reasons_to_forbid_writes)
 {
 	struct guest *g = &self->g;
-	struct worker log = { .g = g };
 	struct umbra_translate t;
 	bool host, slot, logged;
 	uint64_t value;
@@ -683,9 +662,8 @@ TEST_F(rules, u14_reasons_to_forbid_writes)
 		ASSERT_EQ(0, mprotect(g->mem, PAGE, PROT_READ |
 				      (host ? 0 : PROT_WRITE)));
 		ASSERT_EQ(0, umbra_delete_memslot(g->vm, 0));
-		ASSERT_EQ(0, set_flags(g,
-				       (slot ? UMBRA_MEM_READONLY : 0) |
-				       (logged ? UMBRA_MEM_LOG_DIRTY : 0)));
+		ASSERT_EQ(0, set_slot(g, (slot ? UMBRA_MEM_READONLY : 0) |
+				      (logged ? UMBRA_MEM_LOG_DIRTY : 0)));
 		ASSERT_EQ(0, umbra_load(g->vcpu, 0, 1, &value));
 		EXPECT_EQ(OLD, value);
 		ASSERT_EQ(0, umbra_translate(g->vm, 0, 0, &t));
@@ -694,10 +672,8 @@ TEST_F(rules, u14_reasons_to_forbid_writes)
 		EXPECT_EQ(host || slot ? -EACCES : 0,
 			  umbra_store(g->vcpu, 0, 1, OLD))
 			TH_LOG("reasons %d", i);
-		if (!logged)
-			continue;
-		ASSERT_EQ(0, do_get_dirty_log(&log));
-		EXPECT_EQ(!host && !slot, log.value);
+		if (logged)
+			EXPECT_EQ(!host && !slot, take_log(g, 0));
 	}
 }
 
@@ -724,12 +700,9 @@ TEST_F(rules, u15_invalidation_waits_for_the_access)
 {
 	struct worker *w = &self->worker[0];
 	struct guest *g = &self->g;
-	uint64_t before;
 
-	before = hits(g->vm, UMBRA_POINT_ACCESS_TRANSLATED);
-	ASSERT_EQ(0, delay_arm(g->vm, UMBRA_POINT_ACCESS_TRANSLATED));
-	worker_start(w, do_store, 5, 1);
-	ASSERT_TRUE(wait_hit(g->vm, UMBRA_POINT_ACCESS_TRANSLATED, before));
+	ASSERT_EQ(0, worker_delay(w, do_store, 5, 1,
+				  UMBRA_POINT_ACCESS_TRANSLATED));
 	ASSERT_EQ(OLD, g->mem[5 * PAGE]);
 	/* From here on nobody can write to the page. */
 	ASSERT_EQ(0, mprotect(g->mem + 5 * PAGE, PAGE, PROT_READ));
