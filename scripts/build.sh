@@ -11,6 +11,7 @@
 # The source tree stays clean, as the build takes place in a tree of links.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$scripts/arch.sh"
 
 options=(CONFIG_UMBRA=m)
 variant=
@@ -29,7 +30,8 @@ if [[ $kernel == */* ]]; then
 	kernel=$(make -s -C "$kdir" kernelrelease)
 else
 	kdir=$("$scripts/kernel.sh" "$kernel")/build
-	options+=(W=1e)
+	architecture "$kernel"
+	options+=(W=1e "${kbuild[@]}")
 fi
 
 out=$top/build/$kernel$variant

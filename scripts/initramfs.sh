@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Usage: initramfs.sh KERNEL_DIR OUT FILES...
+# Usage: initramfs.sh KERNEL KERNEL_DIR OUT FILES...
 #
 # Pack a guest: busybox, init, the modules that tests want (as far as this
 # kernel has them), and FILES in /umbra; a .ko among them is found by modprobe.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-(($# >= 2)) || usage
-kernel=$1 out=$2
-shift 2
+(($# >= 3)) || usage
+busybox=$("$scripts/busybox.sh" "$1") kernel=$2 out=$3
+shift 3
 
 modules=(zram lzo lzo-rle brd loop virtio_blk virtio_pci ext4 hwpoison_inject
 	test_hmm kunit kvm_amd)
@@ -21,7 +21,7 @@ trap 'rm -rf "$root"' EXIT
 lib=$root/lib/modules/$release
 
 mkdir -p "$root/bin" "$root/umbra" "$lib"
-cp /bin/busybox "$root/bin/"
+cp "$busybox" "$root/bin/busybox"
 cp "$scripts/guest/init" "$root/"
 cp -r "$scripts/guest/bin" "$root/umbra/"
 for file; do

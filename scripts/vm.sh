@@ -21,6 +21,7 @@
 # finds them; swap-on [SIZE] turns on swap. ACCEL=kvm in the environment uses KVM.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$scripts/arch.sh"
 
 (($#)) || usage
 kernel=$1
@@ -44,15 +45,11 @@ while (($#)); do
 done
 (($#)) || [[ $interactive ]] || usage
 
-"$scripts/deps.sh" vm
+architecture "$kernel"
+"$scripts/deps.sh" vm "${packages[@]}"
 dir=$("$scripts/kernel.sh" "$kernel")
 log=${log:-$top/build/logs/$kernel-$$.log}
 mkdir -p "$(dirname "$log")"
-
-# An architecture is these few lines; the rest of this script knows none.
-qemu="qemu-system-x86_64"
-cpu=qemu64,+svm,+npt,+nx,+pdpe1gb,+smep,+sse4.1,+sse4.2,+ssse3,+popcnt,+cx16
-console=ttyS0
 
 if [[ ${ACCEL:-tcg} == tcg ]]; then
 	accel=(-accel 'tcg,thread=multi' -cpu "$cpu")
@@ -65,12 +62,12 @@ trap 'rm -rf "$tmp"' EXIT
 
 echo "$*" > "$tmp/command"
 files+=("$tmp/command")
-for file in "$top/build/$kernel$variant"/*.ko "$top/build/selftests"; do
+for file in "$top/build/$kernel$variant"/*.ko "$top/build${cross:+/$debian}/selftests"; do
 	[[ ! -e $file ]] || files+=("$file")
 done
 # QEMU before 8.1 may run a stale breakpoint of a kernel that patches its code while
 # another CPU executes it. Boot does most of that; so init starts the other CPUs.
-cmdline="console=$console panic=-1 maxcpus=1"
+cmdline="console=$console port=$port panic=-1 maxcpus=1"
 if [[ $interactive ]]; then
 	cmdline+=" quiet interactive=1" # the latter is a variable of init's
 	timeout=${timeout:-86400}
@@ -78,13 +75,13 @@ if [[ $interactive ]]; then
 		-serial chardev:con -mon chardev=con)
 else
 	cmdline+=" ignore_loglevel printk.devkmsg=on"
-	serial=(-serial "file:$log" -serial stdio -monitor none)
+	serial=(-serial "file:$log" "${second[@]}" -monitor none)
 	# KCSAN also reports races that are not umbra's.
 	[[ $kernel == kcsan ]] || cmdline+=" panic_on_warn=1 oops=panic"
 fi
-"$scripts/initramfs.sh" "$dir" "$tmp/initramfs" "${files[@]}"
+"$scripts/initramfs.sh" "$kernel" "$dir" "$tmp/initramfs" "${files[@]}"
 
-run=(timeout --foreground -k 5 "${timeout:-600}" "$qemu" "${accel[@]}"
+run=(timeout --foreground -k 5 "${timeout:-600}" "${qemu[@]}" "${accel[@]}"
 	-smp "$smp" -m "$mem" -kernel "$dir/vmlinuz" -initrd "$tmp/initramfs"
 	-append "$cmdline $append" -display none -nodefaults -no-reboot "${serial[@]}")
 if [[ $interactive ]]; then
