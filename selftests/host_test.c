@@ -333,18 +333,24 @@ TEST_F(host, mapped_anew)
 	ASSERT_EQ(0, map_anew(h, 10, 30, 0));
 }
 
-/* Reclaim can pass over pages that are in use at the moment: ask again. */
-static bool swap_out(const struct host *h)
+/*
+ * Returns how many pages are left: reclaim can pass over pages that are in use
+ * at the moment, so ask again.
+ */
+static uint64_t swap_out(const struct host *h)
 {
-	for (int i = 0; i < 50; i++) {
-		if (advise(h, 0, GUEST_PAGES, MADV_PAGEOUT))
-			return false;
-		if (read_number("/proc/self/status", "VmSwap:") >=
-		    (long)(LENGTH / 1024))
-			return true;
-		usleep(10000);
+	unsigned char resident[GUEST_PAGES];
+	uint64_t left = GUEST_PAGES;
+
+	for (int i = 0; i < 5 && left; i++) {
+		if (advise(h, 0, GUEST_PAGES, MADV_PAGEOUT) ||
+		    mincore(h->mem, LENGTH, resident))
+			return GUEST_PAGES;
+		left = 0;
+		for (uint64_t page = 0; page < GUEST_PAGES; page++)
+			left += resident[page] & 1;
 	}
-	return false;
+	return left;
 }
 
 /*
@@ -358,8 +364,10 @@ TEST_F(host, swapped_out_and_in)
 	if (read_number("/proc/meminfo", "SwapTotal:") <= 0)
 		SKIP(return, "no swap");
 	for (int round = 0; round < 4; round++) {
-		ASSERT_TRUE(swap_out(h));
-		EXPECT_EQ(0, guest_stats(&h->g).leaves);
+		uint64_t left = swap_out(h);
+
+		EXPECT_GT(GUEST_PAGES / 2, left);
+		EXPECT_GE(left, guest_stats(&h->g).leaves);
 		if (round % 2)
 			EXPECT_EQ(0, wrong_pages(h));
 		ASSERT_EQ(0, vcpu_writes(h, 0, 300));
@@ -433,14 +441,14 @@ TEST_F(host, collapsed)
 	ASSERT_EQ(0, advise(h, 0, GUEST_PAGES, MADV_HUGEPAGE));
 	EXPECT_EQ(0, wrong_pages(h));
 	if (advise(h, 0, GUEST_PAGES, MADV_COLLAPSE))
-		SKIP(return, "no huge pages to be had");
+		SKIP(return, "MADV_COLLAPSE: %s", strerror(errno));
 	EXPECT_EQ(0, wrong_pages(h));
 	EXPECT_TRUE(contiguous(h, 0));
 	EXPECT_TRUE(contiguous(h, HUGE_PAGES));
 	ASSERT_EQ(0, vcpu_writes(h, 500, 600));
 }
 
-#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define NR_HUGEPAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 
 TEST_F(host, hugetlb)
 {
@@ -533,6 +541,8 @@ TEST(tables_are_given_back)
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT_NE(MAP_FAILED, mem);
 	ASSERT_EQ(0, madvise(mem, count * gib, MADV_NOHUGEPAGE));
+	if (write_file("/proc/sys/vm/stat_refresh", "1"))
+		SKIP(return, "the kernel does not tell exact numbers");
 	usleep(300000);		/* what others have left is freed */
 	before = table_memory();
 	ASSERT_LE(0, before);
