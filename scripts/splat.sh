@@ -18,7 +18,7 @@ patterns=(
 	'INFO: trying to register' 'INFO: .*stall' 'INFO: inconsistent lock'
 	'KASAN:' 'UBSAN:' 'ODEBUG:' 'DEBUG_LOCKS_WARN_ON' 'refcount_t:'
 	'Oops' 'general protection' 'Kernel panic' 'unable to handle'
-	'sleeping function' 'scheduling while atomic' 'corruption'
+	'sleeping function' 'scheduling while atomic' 'list_.* corruption'
 	'suspected memory leaks' 'Memory pool empty' 'soft lockup'
 )
 

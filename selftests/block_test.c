@@ -201,6 +201,29 @@ TEST_F(block, huge_page_is_block)
 	EXPECT_EQ(0, wrong_pages(&self->g));
 }
 
+static uint64_t faults(const struct guest *g)
+{
+	struct umbra_get_stats stats;
+
+	return umbra_get_stats(g->vm, &stats) ? 0 : stats.faults;
+}
+
+/* Without hardware for it every change of A or D is a fault, else none is. */
+TEST_F(block, who_sets_a_and_d)
+{
+	const uint64_t cost = variant->flags & UMBRA_VM_SOFT_AD ? 1 : 0;
+	uint64_t value, before;
+
+	ASSERT_EQ(0, fault_all(&self->g, UMBRA_FAULT_WRITE));
+	before = faults(&self->g);
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, PAGE, 1, &value));
+	EXPECT_EQ(before + cost, faults(&self->g));
+	ASSERT_EQ(0, umbra_store(self->g.vcpu, PAGE, 1, content(PAGE)));
+	EXPECT_EQ(before + 2 * cost, faults(&self->g));
+	ASSERT_EQ(0, umbra_store(self->g.vcpu, 2 * PAGE, 1, content(2 * PAGE)));
+	EXPECT_EQ(before + 2 * cost, faults(&self->g));
+}
+
 /* A and D bits: none before, A after a load, both after a store. */
 TEST_F(block, accessed_and_dirty)
 {

@@ -197,8 +197,8 @@ struct umbra_create_vm {
  * @length: bytes, a multiple of 4 KiB; 0 deletes the memslot
  * @hva: address in the calling process that backs @gpa, a multiple of 4 KiB
  *
- * Creates memslot @slot if it does not exist, deletes it if @length is 0 (the
- * other fields are then ignored), and otherwise changes its flags or moves it
+ * Creates memslot @slot if it does not exist, deletes it if @length is 0 (@gpa
+ * and @hva are then ignored), and otherwise changes its flags or moves it
  * to another @gpa. @length, @hva and UMBRA_MEM_READONLY of an existing memslot
  * cannot be changed (EINVAL). Turning UMBRA_MEM_LOG_DIRTY on starts with an
  * empty log, turning it off drops the log, and a move keeps neither log nor
@@ -275,11 +275,11 @@ struct umbra_unmap {
  *	word n / 64, least significant first) is written as 1 if anything in
  *	[gpa + n * granule, gpa + (n + 1) * granule) is young, else as 0; bits
  *	of the last word that stand for nothing are 0
- * @done: out: bytes done
+ * @done: out: bytes done: all, or a multiple of 64 granules
  * @young: out: number of young granules found
  *
  * A translation is young if a vCPU has used it since it was made or last
- * cleared. UMBRA_AGE_CLEAR also removes what was young from every TLB, so that
+ * cleared; a block is young as a whole. UMBRA_AGE_CLEAR also removes what was young from every TLB, so that
  * no later use is missed. If @bitmap cannot be written (EFAULT), the pages in
  * question have been aged nevertheless.
  */
