@@ -450,6 +450,8 @@ TEST_F(rules, u3_one_elsewhere_in_progress)
 				 UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_hold(discard, do_discard, 40, 1,
 				 UMBRA_POINT_INVALIDATE_ZAPPED));
+	/* Neither a fault that begins now, nor one that has. */
+	EXPECT_EQ(0, fault_nowait(self->vcpu, 6));
 	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_FAULT_LOOKED_UP));
 	ASSERT_EQ(0, worker_finish(load));
 	EXPECT_EQ(before, retries(self->g.vm));
@@ -474,20 +476,37 @@ TEST_F(rules, u8_delete_under_a_fault)
 	EXPECT_EQ(-ENOENT, umbra_load(self->vcpu, 5 * PAGE, 1, &value));
 }
 
+static _Alignas(PAGE) uint8_t elsewhere[PAGE];
+
+static long do_discard_elsewhere(struct worker *w)
+{
+	return madvise(elsewhere, PAGE, MADV_DONTNEED) ? -errno : 0;
+}
+
+/* Meanwhile it is neither no memory, nor the memory that was there. */
 TEST_F(rules, u8_fault_during_a_delete)
 {
-	struct worker *load = &self->worker[0], *delete = &self->worker[1];
+	struct worker *delete = &self->worker[0], *load = &self->worker[1];
+	struct worker *discard = &self->worker[2];
 	struct guest *g = &self->g;
 
 	ASSERT_EQ(0, fault_nowait(g->vcpu, 5));
 	ASSERT_EQ(0, fault_nowait(g->vcpu, 600));
 	ASSERT_EQ(0, worker_hold(delete, do_delete, 0, 0,
 				 UMBRA_POINT_ZAP_YIELD));
-	/* Neither no memory, nor the memory that was there. */
+	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 5));
+
+	/* All is zapped, and removing the slot waits for an invalidation. */
+	ASSERT_EQ(0, worker_hold(discard, do_discard_elsewhere, 0, 0,
+				 UMBRA_POINT_INVALIDATE_END));
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_ZAP_YIELD));
+	EXPECT_FALSE(task_done(&delete->task, 100));
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 5));
 	worker_start(load, do_load, 5, 1);
 	EXPECT_FALSE(task_done(&load->task, 100));
-	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_ZAP_YIELD));
+
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_INVALIDATE_END));
+	EXPECT_EQ(0, worker_finish(discard));
 	EXPECT_EQ(0, worker_finish(delete));
 	EXPECT_EQ(-ENOENT, worker_finish(load));
 }
@@ -734,11 +753,14 @@ TEST_F(rules, u19_swap)
 {
 	struct guest *g = &self->g;
 	uint64_t value, done;
+	int i;
 
 	ASSERT_EQ(0, umbra_fault(g->vcpu, UMBRA_FAULT_WRITE, 0, 64 * PAGE,
 				 &done));
 	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, NEW));
-	ASSERT_EQ(0, madvise(g->mem, 64 * PAGE, MADV_PAGEOUT));
+	/* What is young is spared the first time. */
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, madvise(g->mem, 64 * PAGE, MADV_PAGEOUT));
 	if (!(host_entry(g->mem + 5 * PAGE) & PM_SWAP))
 		SKIP(return, "no swap");
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
