@@ -476,7 +476,7 @@ TEST_F(rules, u8_delete_under_a_fault)
 	EXPECT_EQ(-ENOENT, umbra_load(self->vcpu, 5 * PAGE, 1, &value));
 }
 
-static _Alignas(PAGE) uint8_t elsewhere[PAGE];
+static uint8_t elsewhere[PAGE] __attribute__((aligned(PAGE)));
 
 static long do_discard_elsewhere(struct worker *w)
 {
