@@ -64,7 +64,7 @@ unpack() {
 	return $status
 }
 
-# progress LABEL GUESS: count the lines of stdin towards their number last time,
+# progress LABEL GUESS: count the lines of stdin towards the most there have been,
 # or GUESS. A terminal sees one line that changes, a log a line every half minute.
 progress() {
 	local label=$1 expected=$2 count=0 start=$SECONDS next=$((SECONDS + 5)) passed
@@ -88,7 +88,7 @@ progress() {
 	done
 	[[ ! -t 2 ]] || printf '\r\e[K' >&2
 	mkdir -p "${memory%/*}"
-	echo "$count" > "$memory"
+	[[ -e $memory ]] && ((count < expected)) || echo "$count" > "$memory"
 	say "$label: done in $((SECONDS - start)) s"
 }
 

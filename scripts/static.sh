@@ -66,8 +66,8 @@ ignored_in_programs=(
 # checked TYPE...: checkpatch the files on stdin, but for these types. It leaves a
 # file where it runs.
 checked() {
-	cd "$tmp/links" && xargs -r "$linux/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
-		--show-types --ignore "$(IFS=,; echo "$*")" --file
+	cd "$tmp/links" && xargs -r "$linux/scripts/checkpatch.pl" --no-tree --strict \
+		--terse --no-summary --show-types --ignore "$(IFS=,; echo "$*")" --file
 }
 
 style() {
