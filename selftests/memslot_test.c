@@ -39,6 +39,28 @@ static int page_at(const struct guest *g, uint64_t gpa)
 	return ret ? ret : value;
 }
 
+/* Tables that span more than the memslot that they were made for go, too. */
+TEST_F(memslot, deleted_slots_leave_no_tables)
+{
+	const uint64_t gib = 1UL << 30;
+	struct umbra_get_stats before, after;
+	uint64_t value;
+
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, 0, 1, &value));
+	ASSERT_EQ(0, umbra_get_stats(self->g.vm, &before));
+	for (uint64_t i = 1; i <= 8; i++) {
+		ASSERT_EQ(0, umbra_set_memslot(self->g.vm, i, 0, i * 600 * gib,
+					       PAGE, self->g.mem));
+		ASSERT_EQ(0, umbra_load(self->g.vcpu, i * 600 * gib, 1,
+					&value));
+	}
+	for (uint64_t i = 1; i <= 8; i++)
+		ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, i));
+	ASSERT_EQ(0, umbra_get_stats(self->g.vm, &after));
+	EXPECT_EQ(before.table_pages, after.table_pages);
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, 0, 1, &value));
+}
+
 TEST_F(memslot, delete_removes_translations)
 {
 	const struct guest *g = &self->g;

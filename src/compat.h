@@ -9,21 +9,24 @@
 #include <linux/version.h>
 
 /*
- * Fault a range of pages in without taking references. FOLL_HONOR_NUMA_FAULT
- * is what 6.1 does unasked. Waits for userfaultfd end with any signal where the
- * kernel can do that (6.2), with a fatal one elsewhere.
+ * Flags for get_user_pages() if the page is wanted for what the CPU would do
+ * with it: to honour hinting faults of NUMA balancing, which 6.1 does unasked,
+ * and to end a wait for userfaultfd with any signal, which it cannot.
  */
-static inline long umbra_compat_fault_in(struct mm_struct *mm,
-					 unsigned long start, unsigned long nr,
-					 unsigned int flags, int *locked)
-{
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-	return get_user_pages_remote(mm, start, nr,
-				     flags | FOLL_HONOR_NUMA_FAULT |
-				     (locked ? FOLL_INTERRUPTIBLE : 0),
-				     NULL, locked);
+#define UMBRA_FOLL_FAULT	(FOLL_HONOR_NUMA_FAULT | FOLL_INTERRUPTIBLE)
 #else
-	return get_user_pages_remote(mm, start, nr, flags, NULL, NULL, locked);
+#define UMBRA_FOLL_FAULT	0
+#endif
+
+/* Make one page present without giving mmap_lock up. */
+static inline long umbra_compat_fault_in_locked(unsigned long addr,
+						unsigned int flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages(addr, 1, flags, NULL);
+#else
+	return get_user_pages(addr, 1, flags, NULL, NULL);
 #endif
 }
 

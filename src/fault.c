@@ -230,7 +230,7 @@ static int overcome(const struct run *r, enum obstacle obstacle)
 		return 0;
 	case ABSENT:
 		umbra_stat_inc(vm, faultins);
-		return umbra_host_fault_in(vm->mm, r->host.hva,
+		return umbra_host_fault_in(r->host.hva,
 					   min_t(u64, r->end - r->gfn,
 						 UMBRA_BATCH),
 					   is_write(r), nowait);

@@ -37,13 +37,11 @@ static int walk_pte(struct host_walk *w, pmd_t pmd)
 	for (; w->addr < end; w->addr += PAGE_SIZE, ptep++) {
 		pte_t pte = READ_ONCE(*ptep);
 
-		if (!pte_present(pte) || pte_protnone(pte))
+		if (!pte_access_permitted(pte, w->write))
 			return -ENOENT;
 		if ((pte_special(pte) && !is_zero_pfn(pte_pfn(pte))) ||
 		    pte_devmap(pte))
 			return -EFAULT;
-		if (w->write && !pte_write(pte))
-			return -ENOENT;
 		if (w->nr == w->run->nr_leaves)
 			return 1;
 		w->run->leaves[w->nr++] = host_leaf(pte_pfn(pte),
@@ -60,8 +58,6 @@ static int walk_block(struct host_walk *w, unsigned long pfn, int level,
 
 	if (w->nr)
 		return 1;
-	if (w->write && !writable)
-		return -ENOENT;
 	pfn += PHYS_PFN(w->addr % span);
 	w->run->leaves[w->nr++] = host_leaf(pfn, writable);
 	w->run->level = level;
@@ -77,7 +73,7 @@ static int walk_pmd(struct host_walk *w, pud_t pud)
 		return -ENOENT;
 	if (!pmd_leaf(pmd))
 		return walk_pte(w, pmd);
-	if (pmd_protnone(pmd))
+	if (!pmd_access_permitted(pmd, w->write))
 		return -ENOENT;
 	if (pmd_special(pmd) || pmd_devmap(pmd))
 		return -EFAULT;
@@ -92,6 +88,8 @@ static int walk_pud(struct host_walk *w, p4d_t p4d)
 		return -ENOENT;
 	if (!pud_leaf(pud))
 		return walk_pmd(w, pud);
+	if (!pud_access_permitted(pud, w->write))
+		return -ENOENT;
 	if (pud_special(pud) || pud_devmap(pud))
 		return -EFAULT;
 	return walk_block(w, pud_pfn(pud), 2, pud_write(pud));
@@ -145,27 +143,24 @@ static int why_bad(struct mm_struct *mm, unsigned long hva, bool write)
 	return ret;
 }
 
-int umbra_host_fault_in(struct mm_struct *mm, unsigned long hva,
-			unsigned int nr, bool write, bool nowait)
+int umbra_host_fault_in(unsigned long hva, unsigned int nr, bool write,
+			bool nowait)
 {
-	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
-	int locked = 1;
+	struct mm_struct *mm = current->mm;
+	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0) |
+			     UMBRA_FOLL_FAULT;
 	long ret;
 
 	if (nowait) {
 		if (!mmap_read_trylock(mm))
 			return -EAGAIN;
-		ret = umbra_compat_fault_in(mm, hva, 1, flags | FOLL_NOWAIT,
-					    NULL);
-		if (!ret)
-			ret = -EAGAIN;
-	} else {
-		if (mmap_read_lock_killable(mm))
-			return -EINTR;
-		ret = umbra_compat_fault_in(mm, hva, nr, flags, &locked);
-	}
-	if (locked)
+		ret = umbra_compat_fault_in_locked(hva, flags | FOLL_NOWAIT);
 		mmap_read_unlock(mm);
+		if (!ret)
+			return -EAGAIN;
+	} else {
+		ret = get_user_pages_unlocked(hva, nr, NULL, flags);
+	}
 	if (ret == -EFAULT)
 		return why_bad(mm, hva, write);
 	return ret < 0 ? ret : 0;

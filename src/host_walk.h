@@ -43,8 +43,7 @@ int umbra_host_walk(struct mm_struct *mm, struct umbra_host_run *run,
 		    bool write);
 
 /**
- * umbra_host_fault_in() - have the primary MMU map a range
- * @mm: the address space; the caller holds mm_users
+ * umbra_host_fault_in() - have the primary MMU map a range of current->mm
  * @hva: first address
  * @nr: pages
  * @write: for writing
@@ -56,7 +55,7 @@ int umbra_host_walk(struct mm_struct *mm, struct umbra_host_run *run,
  * mapping forbids the access, -EFAULT if there is none or it has no memory,
  * -EHWPOISON, -ENOMEM, -EAGAIN with @nowait, -EINTR.
  */
-int umbra_host_fault_in(struct mm_struct *mm, unsigned long hva,
-			unsigned int nr, bool write, bool nowait);
+int umbra_host_fault_in(unsigned long hva, unsigned int nr, bool write,
+			bool nowait);
 
 #endif /* UMBRA_HOST_WALK_H */

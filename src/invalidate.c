@@ -221,6 +221,19 @@ void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)
 	umbra_inv_end(vm, start, end);
 }
 
+void umbra_prune(struct umbra_vm *vm, gfn_t start, gfn_t end)
+{
+	struct umbra_gather gather;
+
+	umbra_inv_begin(vm, 0, vm->gfn_limit);
+	umbra_gather_init(&gather);
+	spin_lock(&vm->zap_lock);
+	umbra_pgtable_prune(&vm->pgt, start, end, &gather);
+	umbra_flush(vm, &gather);
+	spin_unlock(&vm->zap_lock);
+	umbra_inv_end(vm, 0, vm->gfn_limit);
+}
+
 umbra_leaf_t umbra_collapse(struct umbra_vm *vm,
 			    const struct umbra_memslot *slot, gfn_t gfn,
 			    int level)

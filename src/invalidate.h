@@ -138,6 +138,17 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end);
 
 /**
+ * umbra_prune() - free tables that a removed memslot has left empty
+ * @vm: the VM
+ * @start: first page of the memslot
+ * @end: first page after it
+ *
+ * Its last tables may span more than the memslot did, so nobody installs
+ * anywhere for a moment.
+ */
+void umbra_prune(struct umbra_vm *vm, gfn_t start, gfn_t end);
+
+/**
  * umbra_collapse() - make room for a block
  * @vm: the VM
  * @slot: the memslot that the block will lie in

@@ -114,6 +114,7 @@ static void invalidate(struct umbra_vm *vm, struct umbra_memslot *old,
 	invalid->flags |= UMBRA_MEM_INVALID;
 	replace(vm, old, invalid);
 	umbra_unmap(vm, old->base_gfn, umbra_memslot_end(old));
+	umbra_prune(vm, old->base_gfn, umbra_memslot_end(old));
 	retire(old, invalid);
 }
 

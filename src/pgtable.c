@@ -361,6 +361,40 @@ bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 	return done;
 }
 
+/* Prune below @table, whose first page is @base. Returns whether it is empty. */
+static bool prune(struct walk *w, u64 *table, int level, gfn_t base)
+{
+	const struct umbra_layout *l = &w->pgt->layout;
+	unsigned int i, nr = umbra_table_entries(l, level);
+	gfn_t span = umbra_level_span(level);
+	bool empty = true;
+
+	for (i = 0; i < nr; i++, base += span) {
+		u64 entry = umbra_entry_read(l, table + i);
+
+		if (umbra_entry_is_table(l, entry, level) &&
+		    base < w->end && w->start < base + span &&
+		    prune(w, table_of(l, entry), level - 1, base))
+			unmap_table(w, table + i, entry);
+		else if (entry)
+			empty = false;
+	}
+	return empty;
+}
+
+void umbra_pgtable_prune(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
+			 struct umbra_gather *gather)
+{
+	struct walk w = {
+		.pgt = pgt, .start = start, .end = end, .gather = gather,
+	};
+
+	umbra_gather_range(gather, start, end);
+	rcu_read_lock();
+	prune(&w, pgt->root, root_level(pgt), 0);
+	rcu_read_unlock();
+}
+
 /* Returns the leaf as it was if it had any of @attrs, else 0. */
 static umbra_leaf_t clear_one(const struct umbra_layout *l, u64 *ptep,
 			      int level, umbra_leaf_t attrs)

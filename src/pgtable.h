@@ -134,6 +134,18 @@ bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 			 const struct umbra_leaf_ops *ops, void *ctx);
 
 /**
+ * umbra_pgtable_prune() - take out empty tables that touch a range
+ * @pgt: the table
+ * @start: first page of the range
+ * @end: first page after it
+ * @gather: takes them, and the range, for hardware that caches tables
+ *
+ * The caller keeps everybody from installing anywhere meanwhile.
+ */
+void umbra_pgtable_prune(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
+			 struct umbra_gather *gather);
+
+/**
  * umbra_pgtable_clear() - clear attributes of all leaves of a range
  * @pgt: the table
  * @start: first page of the range

@@ -342,7 +342,8 @@ struct umbra_get_dirty_log {
  *	from the log if bit n is 1
  *
  * The second half of a log read with UMBRA_DIRTY_LOG_KEEP: to be called before
- * the pages are copied, so that a write during the copy is logged again.
+ * the pages are copied, so that a write during the copy is logged again. With
+ * UMBRA_MEM_LOG_D_BITS a write between the two calls is logged again, too.
  * Fails with ENOENT if there is no such memslot or it keeps no log.
  */
 struct umbra_clear_dirty_log {
