@@ -432,8 +432,8 @@ TEST_F(block, host_splits_under_fault)
 }
 
 /* hugetlbfs pages of @size: blocks, of which a part is then dropped. */
-static void hugetlb(struct __test_metadata *_metadata, struct guest *g,
-		    size_t size, int huge_flag, unsigned int shift)
+static void check_hugetlb(struct __test_metadata *_metadata, struct guest *g,
+			  size_t size, int huge_flag, unsigned int shift)
 {
 	const uint64_t gpa = 2 * GIB;
 	uint64_t value;
@@ -480,7 +480,7 @@ static int reserve_huge(const char *path)
 TEST_F(block, hugetlb_2m)
 {
 	reserve_huge("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
-	hugetlb(_metadata, &self->g, BLOCK, 21 << 26, 21);
+	check_hugetlb(_metadata, &self->g, BLOCK, 21 << 26, 21);
 }
 
 TEST_F(block, hugetlb_1g)
@@ -489,7 +489,7 @@ TEST_F(block, hugetlb_1g)
 	bool big = variant->format != UMBRA_FMT_MIPS_VZ;
 
 	reserve_huge("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages");
-	hugetlb(_metadata, &self->g, GIB, MAP_HUGE_1GB, big ? 30 : 21);
+	check_hugetlb(_metadata, &self->g, GIB, MAP_HUGE_1GB, big ? 30 : 21);
 }
 
 TEST_HARNESS_MAIN
