@@ -162,6 +162,20 @@ TEST_F(log, written_again)
 	CHECK_LOG(0, &none);
 }
 
+/* A translation made for a read is not to let a write pass (U14). */
+TEST_F(log, read_then_written)
+{
+	struct pages set = none;
+	uint64_t value;
+
+	ASSERT_EQ(0, umbra_unmap(self->g.vm, 0, GUEST_PAGES * PAGE));
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, 7 * PAGE, 1, &value));
+	CHECK_LOG(0, &none);
+	ASSERT_EQ(0, umbra_store(self->g.vcpu, 7 * PAGE, 1, 1));
+	add(&set, 7);
+	CHECK_LOG(0, &set);
+}
+
 TEST_F(log, every_kind_of_write)
 {
 	const struct guest *g = &self->g;
