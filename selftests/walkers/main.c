@@ -32,7 +32,7 @@ static long walk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -ENOTTY;
 	if (copy_from_user(&w, (void __user *)arg, sizeof(w)))
 		return -EFAULT;
-	if (w.access > UMBRA_WALK_EXEC || w.pad ||
+	if (w.access > UMBRA_WALK_EXEC || w.flags & ~UMBRA_WALK_NO_AD ||
 	    w.gpa % (w.access == UMBRA_WALK_EXEC ? 16 : 8))
 		return -EINVAL;
 

@@ -23,8 +23,10 @@
 #define UMBRA_WALK_OLD		2
 /** define UMBRA_WALK_DENIED - the entry does not permit the access */
 #define UMBRA_WALK_DENIED	3
+/** define UMBRA_WALK_FAULT - one of these three, the hardware does not say */
+#define UMBRA_WALK_FAULT	4
 /** define UMBRA_WALK_ODD - anything else; @detail tells */
-#define UMBRA_WALK_ODD		4
+#define UMBRA_WALK_ODD		5
 
 /** define UMBRA_WALK_HAS_VALUE - the walker accessed the memory */
 #define UMBRA_WALK_HAS_VALUE	0x1
@@ -34,6 +36,13 @@
 #define UMBRA_WALK_HAS_LEVEL	0x4
 /** define UMBRA_WALK_HAS_GPA - the walker told the address of a fault */
 #define UMBRA_WALK_HAS_GPA	0x8
+
+/**
+ * define UMBRA_WALK_NO_AD - the hardware is to set no accessed and dirty bits
+ *
+ * For architectures where the table itself does not say so.
+ */
+#define UMBRA_WALK_NO_AD	0x1
 
 /** define UMBRA_WALK_SCRATCH - pages of guest memory for a walker's own use */
 #define UMBRA_WALK_SCRATCH	5
@@ -46,20 +55,21 @@
  * @gpa_bits: guest physical address size
  * @access: UMBRA_WALK_READ, WRITE or EXEC
  * @gpa: what to translate, a multiple of 8; of 16 for EXEC
- * @value: the value to store; out: the value loaded. Of EXEC: on x86_64 there
- *	must be "mov $value, %rax; vmmcall" at @gpa
+ * @value: the value to store; out: the value loaded. EXEC loads as well, but
+ *	for x86_64, where there must be "mov $value, %rax; vmmcall" at @gpa
  * @scratch_gpa: UMBRA_WALK_SCRATCH pages that the table maps, writable
  * @scratch_hva: the same pages in this process
- * @result: out: UMBRA_WALK_DONE, ABSENT, OLD, DENIED or ODD
+ * @result: out: UMBRA_WALK_DONE, ABSENT, OLD, DENIED, FAULT or ODD
  * @has: out: UMBRA_WALK_HAS_*: which of the fields below the hardware filled
  * @hpa: out: translated address
  * @fault_gpa: out: address of the fault
  * @fault_level: out: level of the fault, 0 being that of leaves of 4 KiB
- * @pad: must be 0
+ * @flags: UMBRA_WALK_NO_AD or 0
  * @detail: out: the syndrome as the hardware gave it
  *
  * Fails with ENODEV (the hardware has no such walker), EBUSY (a hypervisor uses
- * it), EOPNOTSUPP (it cannot walk a table of this shape).
+ * it), EOPNOTSUPP (it cannot walk a table of this shape, or for this access),
+ * EINVAL (an address is beyond what it can have).
  */
 struct umbra_walk {
 	__u64 root;
@@ -76,7 +86,7 @@ struct umbra_walk {
 	__u64 hpa;
 	__u64 fault_gpa;
 	__u32 fault_level;
-	__u32 pad;
+	__u32 flags;
 	__u64 detail;
 };
 
