@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -280,6 +281,26 @@ TEST_F(host, free)
 			EXPECT_EQ(h->expected[page], value);
 		h->expected[page] = value;
 	}
+}
+
+/* memfd_secret() keeps its pages from the kernel, and so from vCPUs. */
+TEST_F(host, secret)
+{
+	int fd = syscall(__NR_memfd_secret, 0);
+	uint64_t value;
+	char *p;
+
+	if (fd < 0)
+		SKIP(return, "the kernel has no memfd_secret()");
+	ASSERT_EQ(0, ftruncate(fd, PAGE));
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	*p = 1;
+	ASSERT_EQ(0, umbra_set_memslot(self->h.g.vm, 9, 0, 1UL << 30, PAGE, p));
+	EXPECT_EQ(-EFAULT, umbra_load(self->h.g.vcpu, 1UL << 30, 1, &value));
+	EXPECT_EQ(0, umbra_delete_memslot(self->h.g.vm, 9));
+	munmap(p, PAGE);
+	close(fd);
 }
 
 TEST_F(host, protected)

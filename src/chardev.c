@@ -121,12 +121,12 @@ static int perform(const struct ioctl_op *op, struct call *call,
 		return op->fn(call);
 
 	/* After an error all is as before: find out whether out can be out. */
-	if (put_user(size, (u32 __user *)user))
+	call->arg.size = size;
+	if (copy_to_user(user, &call->arg, min(size, op->size)))
 		return -EFAULT;
 	ret = op->fn(call);
 	if (ret)
 		return ret;
-	call->arg.size = size;
 	return copy_to_user(user, &call->arg, min(size, op->size)) ? -EFAULT : 0;
 }
 
@@ -220,6 +220,9 @@ static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
 	for (at = 0; at < op->len; at += n, user += n) {
 		gpa_t gpa = op->gpa + at;
 
+		if (at && signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		n = min_t(u64, op->len - at, PAGE_SIZE - offset_in_page(gpa));
 		if (write && copy_from_user(vcpu->bounce, user, n))
 			return -EFAULT;
@@ -259,6 +262,9 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	}
 	if (op.len > 8 || !is_power_of_2(op.len) || op.gpa % op.len)
 		return -EINVAL;
+	/* Before an exchange: can its result be told? */
+	if (op.op != UMBRA_OP_STORE && put_user(op.value, &user->value))
+		return -EFAULT;
 	ret = umbra_access_atomic(vcpu, &op, flags);
 	if (!ret && op.op != UMBRA_OP_STORE &&
 	    put_user(op.value, &user->value))
@@ -365,8 +371,11 @@ static int do_unmap(struct call *call)
 			ret = -EINTR;
 			break;
 		}
+		/* Where there is no memslot there is nothing to do. */
+		gfn = umbra_next_slot(vm, gfn, end);
 		next = min(end, gfn + UNMAP_CHUNK);
-		umbra_unmap(vm, gfn, next);
+		if (gfn < end)
+			umbra_unmap(vm, gfn, next);
 		cond_resched();
 	}
 	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
@@ -374,7 +383,7 @@ static int do_unmap(struct call *call)
 }
 
 /* Granules that are aged between two looks at signals: full words of bits. */
-#define AGE_BITS	SZ_4K
+#define AGE_BITS	4096
 /* Pages that are aged in one go. */
 #define AGE_CHUNK	(SZ_1G >> PAGE_SHIFT)
 
@@ -470,12 +479,13 @@ static int do_get_dirty_log(struct call *call)
 		goto free;
 	}
 	ret = umbra_log_get(vm, &range, keep, bits);
+	mutex_unlock(&vm->slots_lock);
+	/* Not under the lock: the bitmap may lie in memory that never comes. */
 	if (!ret && copy_to_user(u64_to_user_ptr(cmd->bitmap), bits, bytes)) {
 		ret = -EFAULT;
 		if (!keep)
 			umbra_log_undo(vm, &range, bits);
 	}
-	mutex_unlock(&vm->slots_lock);
 	cmd->dirty = bitmap_weight((unsigned long *)bits, range.nr);
 free:
 	kvfree(bits);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The only place that knows kernel versions: 6.1 to 6.12.
+ * The only place that knows kernel versions: 6.1 and 6.12.
  */
 #ifndef UMBRA_COMPAT_H
 #define UMBRA_COMPAT_H
@@ -41,6 +41,24 @@ static inline bool pud_special(pud_t pud)
 {
 	return false;
 }
+#endif
+
+/* RISC-V folds levels at run time and does not export what copes with that. */
+#ifdef CONFIG_RISCV
+static inline p4d_t *umbra_p4d_offset(pgd_t *pgd, unsigned long addr)
+{
+	return pgtable_l5_enabled ? pgd_pgtable(*pgd) + p4d_index(addr) :
+				    (p4d_t *)pgd;
+}
+
+static inline pud_t *umbra_pud_offset(p4d_t *p4d, unsigned long addr)
+{
+	return pgtable_l4_enabled ? p4d_pgtable(*p4d) + pud_index(addr) :
+				    (pud_t *)p4d;
+}
+#else
+#define umbra_p4d_offset	p4d_offset
+#define umbra_pud_offset	pud_offset
 #endif
 
 #endif /* UMBRA_COMPAT_H */

@@ -37,7 +37,10 @@ struct run {
 	unsigned int nr;
 };
 
-/* What stands in the way of a run, and is overcome outside of SRCU. */
+/*
+ * What stands in the way of a run. All but TABLE, which needs the memslot, are
+ * overcome outside of SRCU.
+ */
 enum obstacle {
 	NONE,
 	STALE,		/* an invalidation came between: look up again */
@@ -266,11 +269,14 @@ int umbra_fault(struct umbra_vm *vm, struct umbra_supplies *supplies,
 			return ret;
 
 		ret = try_run(&r);
-		extra = ret == TABLE ? r.extra : 0;
-		if (ret == NONE)
+		if (ret == TABLE)
+			extra |= r.extra;
+		if (ret == NONE) {
 			*gfn = r.end;
-		else if (ret > 0)
+			extra = 0;
+		} else if (ret > 0) {
 			ret = overcome(&r, ret);
+		}
 		if (ret < 0)
 			return ret;
 	}

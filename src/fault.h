@@ -24,10 +24,10 @@
  * Looks up to UMBRA_BATCH pages, or one block of the primary MMU, up at once
  * and installs them under one hold of mmu_lock. A block becomes a block where
  * the memslot, its alignment and its log allow it; smaller leaves that are in
- * its way are collapsed. Waits, unless UMBRA_FAULT_NOWAIT, for memory, for invalidations
- * and for changes of the memslots. The caller lives in the VM's mm and is in no
- * SRCU section: none is held while sleeping, so that a userfaultfd that never
- * answers stops nobody else.
+ * its way are collapsed. Waits, unless UMBRA_FAULT_NOWAIT, for memory, for
+ * invalidations and for changes of the memslots. The caller lives in the VM's mm
+ * and is in no SRCU section: none is held while sleeping, so that a userfaultfd
+ * that never answers stops nobody else.
  *
  * Return: 0 when all is done; else *@gfn says how far it came: -ENOENT (no
  * memslot), -EACCES, -EFAULT, -EHWPOISON, -ENOMEM, -EAGAIN, -EINTR, -EIO,

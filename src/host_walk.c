@@ -2,7 +2,8 @@
 /*
  * The primary MMU: reading the process's page table, and filling it.
  */
-#include <linux/hugetlb.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
@@ -28,6 +29,22 @@ static umbra_leaf_t host_leaf(unsigned long pfn, bool writable)
 	       (writable ? UMBRA_PTE_WRITE : 0);
 }
 
+/*
+ * memfd_secret() takes its pages out of the linear map, and they are not for
+ * get_user_pages() either. Its files are told by their file system, which its
+ * address space leads to; with interrupts off RCU keeps both.
+ */
+static bool is_secret(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	struct address_space *mapping = READ_ONCE(page->mapping);
+
+	if (!mapping || (unsigned long)mapping & PAGE_MAPPING_FLAGS ||
+	    PageCompound(page))
+		return false;
+	return mapping->host && mapping->host->i_sb->s_magic == SECRETMEM_MAGIC;
+}
+
 /* Returns 1 when there is nothing more to read, or an error. */
 static int walk_pte(struct host_walk *w, pmd_t pmd)
 {
@@ -39,13 +56,14 @@ static int walk_pte(struct host_walk *w, pmd_t pmd)
 
 		if (!pte_access_permitted(pte, w->write))
 			return -ENOENT;
-		if ((pte_special(pte) && !is_zero_pfn(pte_pfn(pte))) ||
-		    pte_devmap(pte))
+		if (pte_special(pte) ? !is_zero_pfn(pte_pfn(pte)) :
+		    pte_devmap(pte) || is_secret(pte_pfn(pte)))
 			return -EFAULT;
 		if (w->nr == w->run->nr_leaves)
 			return 1;
-		w->run->leaves[w->nr++] = host_leaf(pte_pfn(pte),
-						    pte_write(pte));
+		w->run->leaves[w->nr++] =
+			host_leaf(pte_pfn(pte),
+				  w->write || pte_access_permitted(pte, true));
 	}
 	return 0;
 }
@@ -67,7 +85,7 @@ static int walk_block(struct host_walk *w, unsigned long pfn, int level,
 
 static int walk_pmd(struct host_walk *w, pud_t pud)
 {
-	pmd_t pmd = READ_ONCE(*pmd_offset_lockless(&pud, pud, w->addr));
+	pmd_t pmd = READ_ONCE(*pmd_offset(&pud, w->addr));
 
 	if (!pmd_present(pmd))
 		return -ENOENT;
@@ -77,12 +95,12 @@ static int walk_pmd(struct host_walk *w, pud_t pud)
 		return -ENOENT;
 	if (pmd_special(pmd) || pmd_devmap(pmd))
 		return -EFAULT;
-	return walk_block(w, pmd_pfn(pmd), 1, pmd_write(pmd));
+	return walk_block(w, pmd_pfn(pmd), 1, pmd_access_permitted(pmd, true));
 }
 
 static int walk_pud(struct host_walk *w, p4d_t p4d)
 {
-	pud_t pud = READ_ONCE(*pud_offset_lockless(&p4d, p4d, w->addr));
+	pud_t pud = READ_ONCE(*umbra_pud_offset(&p4d, w->addr));
 
 	if (!pud_present(pud))
 		return -ENOENT;
@@ -92,7 +110,7 @@ static int walk_pud(struct host_walk *w, p4d_t p4d)
 		return -ENOENT;
 	if (pud_special(pud) || pud_devmap(pud))
 		return -EFAULT;
-	return walk_block(w, pud_pfn(pud), 2, pud_write(pud));
+	return walk_block(w, pud_pfn(pud), 2, pud_access_permitted(pud, true));
 }
 
 /* Read a block, or a table of the lowest level. */
@@ -103,7 +121,7 @@ static int walk_pgd(struct host_walk *w, struct mm_struct *mm)
 
 	if (pgd_none(pgd) || pgd_bad(pgd))
 		return -ENOENT;
-	p4d = READ_ONCE(*p4d_offset_lockless(&pgd, pgd, w->addr));
+	p4d = READ_ONCE(*umbra_p4d_offset(&pgd, w->addr));
 	if (p4d_none(p4d) || p4d_bad(p4d))
 		return -ENOENT;
 	return walk_pud(w, p4d);

@@ -49,7 +49,7 @@ void umbra_inv_end(struct umbra_vm *vm, gfn_t start, gfn_t end)
 	smp_store_release(&inv->seq, inv->seq + 1);
 	/*
 	 * The new number is visible to whoever sees that this one is no longer
-	 * in progress. Pairs with umbra_inv_pending().
+	 * in progress. Pairs with umbra_inv_clip().
 	 */
 	smp_store_release(&inv->in_progress, inv->in_progress - 1);
 	write_unlock(&vm->mmu_lock);
@@ -116,8 +116,9 @@ static void leaf_changed(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 	struct page *page = pfn_to_page(umbra_leaf_pfn(old));
 	umbra_leaf_t gone = old & ~new;
 
-	if (gone & UMBRA_PTE_DIRTY && !PageReserved(page)) {
-		SetPageDirty(page);
+	if (gone & UMBRA_PTE_DIRTY) {
+		if (!PageReserved(page))
+			SetPageDirty(page);
 		if (zap->slot && zap->slot->dirty_bitmap)
 			umbra_log_mark(zap->slot, gfn, nr);
 	}
@@ -146,14 +147,36 @@ static const struct umbra_leaf_ops zap_ops = {
 	.stop	= should_yield,
 };
 
+/*
+ * The range with the blocks that stick out of it. No block can appear at its
+ * ends any more, as the range is in progress; one that goes does no harm.
+ */
+static struct umbra_range with_blocks(struct umbra_vm *vm, gfn_t start,
+				      gfn_t end)
+{
+	struct umbra_range r = { start, end };
+	int level;
+
+	if (umbra_pgtable_lookup(&vm->pgt, start, &level))
+		r.start = ALIGN_DOWN(start, umbra_level_span(level));
+	if (umbra_pgtable_lookup(&vm->pgt, end - 1, &level))
+		r.end = ALIGN(end, umbra_level_span(level));
+	return r;
+}
+
 umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		       gfn_t start, gfn_t end, bool may_yield)
 {
 	struct zap zap = { .vm = vm, .slot = slot, .may_yield = may_yield };
+	struct umbra_range wide = with_blocks(vm, start, end);
+	bool wider = wide.start < start || wide.end > end;
 	struct umbra_gather gather;
 	gfn_t next = start;
 	bool done;
 
+	/* A block goes as a whole: nothing may come there unflushed (U6). */
+	if (wider)
+		umbra_inv_begin(vm, wide.start, wide.end);
 	umbra_gather_init(&gather);
 	do {
 		spin_lock(&vm->zap_lock);
@@ -171,11 +194,13 @@ umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 			cond_resched();
 		}
 	} while (!done);
+	if (wider)
+		umbra_inv_end(vm, wide.start, wide.end);
 	return zap.lost;
 }
 
 /* Pages that are protected under one hold of zap_lock. */
-#define PROTECT_CHUNK	SZ_32K
+#define PROTECT_CHUNK	(SZ_128M >> PAGE_SHIFT)
 
 void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		   gfn_t gfn, u64 nr, const unsigned long *mask,

@@ -155,8 +155,8 @@ void umbra_prune(struct umbra_vm *vm, gfn_t start, gfn_t end);
  * @gfn: first page of the block
  * @level: of the block
  *
- * Removes the smaller leaves and their tables and invalidates the whole span
- * (U6); the block is then installed by a fault, like any other leaf. May sleep.
+ * Removes the smaller leaves and their tables and invalidates all that they
+ * mapped (U6); the block is then installed by a fault, like any other leaf. May sleep.
  *
  * Return: UMBRA_PTE_YOUNG and UMBRA_PTE_DIRTY as far as any of the leaves had
  * them, for the block to have.

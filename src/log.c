@@ -73,8 +73,11 @@ int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
 void umbra_log_undo(struct umbra_vm *vm, const struct umbra_log_range *range,
 		    const u64 *bits)
 {
-	const struct umbra_memslot *slot = locate(vm, range);
+	const struct umbra_memslot *slot;
 
+	mutex_lock(&vm->slots_lock);
+	slot = locate(vm, range);
 	if (!IS_ERR(slot))
 		umbra_log_give_back(slot, range->first, range->nr, bits);
+	mutex_unlock(&vm->slots_lock);
 }

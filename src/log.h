@@ -49,9 +49,11 @@ int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
 
 /**
  * umbra_log_undo() - put back what umbra_log_get() took
- * @vm: the VM; slots_lock has been held since
+ * @vm: the VM
  * @range: as it was
  * @bits: as they came out
+ *
+ * May sleep. If the memslot has been replaced meanwhile, its heir gets them.
  */
 void umbra_log_undo(struct umbra_vm *vm, const struct umbra_log_range *range,
 		    const u64 *bits);

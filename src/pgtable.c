@@ -96,7 +96,8 @@ struct walk {
 	umbra_leaf_t attrs;	/* of umbra_pgtable_clear() */
 	void (*entries)(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 			int level);
-	void (*table)(struct walk *w, u64 *ptep, u64 entry);
+	void (*table)(struct walk *w, u64 *ptep, u64 entry, gfn_t base,
+		      int level);
 };
 
 static bool stopped(const struct walk *w)
@@ -128,7 +129,7 @@ static bool walk_table(struct walk *w, u64 *table, int level)
 
 			if (w->table && w->start <= base &&
 			    w->next == base + span)
-				w->table(w, table + i, entry);
+				w->table(w, table + i, entry, base, level);
 			if (!on)
 				return false;
 		} else {
@@ -339,9 +340,12 @@ static void unmap_entries(struct walk *w, u64 *ptep, unsigned int nr,
 }
 
 /* Nobody installs in the range, so a table that was emptied stays empty. */
-static void unmap_table(struct walk *w, u64 *ptep, u64 entry)
+static void unmap_table(struct walk *w, u64 *ptep, u64 entry, gfn_t base,
+			int level)
 {
 	WRITE_ONCE(*ptep, 0);
+	/* Hardware caches tables as well as leaves. */
+	umbra_gather_range(w->gather, base, base + umbra_level_span(level));
 	umbra_gather_table(w->gather, table_of(&w->pgt->layout, entry));
 	atomic_long_dec(&w->pgt->nr_tables);
 }
@@ -375,7 +379,7 @@ static bool prune(struct walk *w, u64 *table, int level, gfn_t base)
 		if (umbra_entry_is_table(l, entry, level) &&
 		    base < w->end && w->start < base + span &&
 		    prune(w, table_of(l, entry), level - 1, base))
-			unmap_table(w, table + i, entry);
+			unmap_table(w, table + i, entry, base, level);
 		else if (entry)
 			empty = false;
 	}
@@ -389,7 +393,6 @@ void umbra_pgtable_prune(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 		.pgt = pgt, .start = start, .end = end, .gather = gather,
 	};
 
-	umbra_gather_range(gather, start, end);
 	rcu_read_lock();
 	prune(&w, pgt->root, root_level(pgt), 0);
 	rcu_read_unlock();
@@ -426,6 +429,7 @@ static void clear_entries(struct walk *w, u64 *ptep, unsigned int nr,
 
 		if (!old)
 			continue;
+		old += PFN_PHYS(gfn + i - base);
 		umbra_gather_range(w->gather, base, base + span);
 		w->ops->leaf(w->ctx, gfn + i, leaf_pages(w, gfn + i, level),
 			     old, old & ~w->attrs);
@@ -442,7 +446,8 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 		.attrs = attrs, .entries = clear_entries,
 	};
 
-	walk(&w);
+	while (!walk(&w))
+		;
 }
 
 static void show_entries(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,

@@ -2,7 +2,7 @@
 /*
  * The shadow table: one walker, and what is done with it.
  *
- * Entries change by atomic exchange only, so that a bit set meanwhile by a
+ * Leaves change by atomic exchange only, so that a bit set meanwhile by a
  * translating agent is never lost (U11). Installing needs what the caller's
  * protocol gives (no invalidation of the range in progress, U1); everything
  * else may run beside everything else. All functions walk inside an RCU
@@ -36,8 +36,7 @@ struct umbra_pgtable {
  * struct umbra_leaf_ops - what a caller does about the leaves of a walk
  * @leaf: called for each leaf that was found, or that changed from @old to
  *	@new (0: removed); it maps @nr pages from @gfn on. The one place that
- *	sees every change but the setting of A and D by a translation, and the
- *	change of size. Must not sleep
+ *	sees all that leaves lose. Must not sleep
  * @stop: called between tables; true ends the walk there. May be NULL
  */
 struct umbra_leaf_ops {
@@ -138,7 +137,7 @@ bool umbra_pgtable_unmap(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
  * @pgt: the table
  * @start: first page of the range
  * @end: first page after it
- * @gather: takes them, and the range, for hardware that caches tables
+ * @gather: takes them
  *
  * The caller keeps everybody from installing anywhere meanwhile.
  */

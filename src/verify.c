@@ -28,6 +28,7 @@ static bool backed(struct mm_struct *mm, unsigned long hva, umbra_leaf_t leaf)
 	struct umbra_host_run run = {
 		.hva = hva, .nr = 1, .leaves = &entry, .nr_leaves = 1,
 	};
+	unsigned int tries;
 	struct page *page;
 	bool same;
 
@@ -36,8 +37,12 @@ static bool backed(struct mm_struct *mm, unsigned long hva, umbra_leaf_t leaf)
 		return !write && !umbra_host_walk(mm, &run, false) &&
 		       umbra_leaf_pfn(entry) == umbra_leaf_pfn(leaf);
 
-	if (get_user_pages_fast_only(hva, 1, write ? FOLL_WRITE : 0,
-				     &page) != 1)
+	/* It gives up if an entry changes under its eyes, as A and D may. */
+	for (tries = 0; tries < 3; tries++)
+		if (get_user_pages_fast_only(hva, 1, write ? FOLL_WRITE : 0,
+					     &page) == 1)
+			break;
+	if (tries == 3)
 		return false;
 	same = page_to_pfn(page) == umbra_leaf_pfn(leaf);
 	put_page(page);

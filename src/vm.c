@@ -118,6 +118,18 @@ int umbra_vm_break(struct umbra_vm *vm, const char *what)
 	return -EIO;
 }
 
+gfn_t umbra_next_slot(struct umbra_vm *vm, gfn_t gfn, gfn_t end)
+{
+	int idx = srcu_read_lock(&vm->srcu);
+	struct umbra_memslot *slot = umbra_memslots_first(umbra_vm_slots(vm),
+							  gfn, end);
+
+	if (slot)
+		end = max(gfn, slot->base_gfn);
+	srcu_read_unlock(&vm->srcu, idx);
+	return end;
+}
+
 u64 umbra_vm_generation(struct umbra_vm *vm)
 {
 	int idx = srcu_read_lock(&vm->srcu);

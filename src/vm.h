@@ -3,8 +3,9 @@
  * A VM: one stage-2 address space bound to one mm. Its lifetime, and every
  * lock that is shared.
  *
- * Order of the locks: slots_lock, zap_lock, mmu_lock, the lock of a TLB.
- * active_lock is a leaf. MMU notifiers take neither slots_lock nor mmap_lock.
+ * Order of the locks: the lock of a vCPU or slots_lock or vcpus_lock, then
+ * mmap_lock, then zap_lock or mmu_lock, then the lock of a TLB. active_lock is a
+ * leaf. MMU notifiers take none of those before zap_lock.
  */
 #ifndef UMBRA_VM_H
 #define UMBRA_VM_H
@@ -72,7 +73,7 @@ struct umbra_invalidation {
  *
  * @mmu_lock: guards @inv and @dead. The read side is held to install leaves,
  *	which is done with cmpxchg; the write side only to publish that an
- *	invalidation has begun or ended
+ *	invalidation has begun or ended, or that the mm is dead
  * @inv: the retry protocol
  * @dead: the mm is gone; nothing is installed any more (U16)
  * @broken: an invariant did not hold: every operation fails with EIO
@@ -170,6 +171,9 @@ static inline struct umbra_memslots *umbra_vm_slots(struct umbra_vm *vm)
 	return srcu_dereference_check(vm->slots, &vm->srcu,
 				      lockdep_is_held(&vm->slots_lock));
 }
+
+/** umbra_next_slot() - the first page in [@gfn, @end) with a memslot, or @end */
+gfn_t umbra_next_slot(struct umbra_vm *vm, gfn_t gfn, gfn_t end);
 
 /** umbra_vm_generation() - the generation of the active set; any context */
 u64 umbra_vm_generation(struct umbra_vm *vm);

@@ -182,8 +182,9 @@ struct umbra_create_vm {
 /**
  * define UMBRA_MEM_LOG_D_BITS - keep the dirty log by D bits
  *
- * Goes with UMBRA_MEM_LOG_DIRTY: writes do not fault; the dirty bits of the
- * shadow table are harvested when the log is read.
+ * Goes with UMBRA_MEM_LOG_DIRTY: once a page has been written, writes to it do
+ * not fault any more; the dirty bits of the shadow table are harvested when the
+ * log is read.
  */
 #define UMBRA_MEM_LOG_D_BITS	(1u << 2)
 
@@ -279,9 +280,9 @@ struct umbra_unmap {
  * @young: out: number of young granules found
  *
  * A translation is young if a vCPU has used it since it was made or last
- * cleared; a block is young as a whole. UMBRA_AGE_CLEAR also removes what was young from every TLB, so that
- * no later use is missed. If @bitmap cannot be written (EFAULT), the pages in
- * question have been aged nevertheless.
+ * cleared; a block is young as a whole. UMBRA_AGE_CLEAR also removes what was
+ * young from every TLB, so that no later use is missed. If @bitmap cannot be
+ * written (EFAULT), the pages in question have been aged nevertheless.
  */
 struct umbra_age {
 	__u32 size;
@@ -360,9 +361,9 @@ struct umbra_clear_dirty_log {
 
 /** define UMBRA_PTE_READ - vCPUs can read through the translation */
 #define UMBRA_PTE_READ		(1u << 0)
-/** define UMBRA_PTE_WRITE - vCPUs can write without another fault */
+/** define UMBRA_PTE_WRITE - vCPUs can write */
 #define UMBRA_PTE_WRITE		(1u << 1)
-/** define UMBRA_PTE_EXEC - vCPUs can fetch instructions */
+/** define UMBRA_PTE_EXEC - vCPUs can fetch instructions, as they always can */
 #define UMBRA_PTE_EXEC		(1u << 2)
 /** define UMBRA_PTE_YOUNG - the accessed bit is set */
 #define UMBRA_PTE_YOUNG		(1u << 3)
@@ -436,7 +437,8 @@ struct umbra_verify {
  * @faultins: times the primary MMU had to be asked for a page
  * @mapped: leaves installed, or given a right, since creation
  * @retries: look-ups thrown away since an invalidation came between
- * @waits: times a fault slept until an invalidation had ended
+ * @waits: times a fault slept until an invalidation, or a change of its
+ *	memslot, had ended
  * @invalidations: invalidations announced by the primary MMU that met a slot
  * @invalidations_missed: invalidations that met none
  * @unmapped: leaves removed, for whatever reason
