@@ -431,6 +431,41 @@ TEST_F(block, host_splits_under_fault)
 	EXPECT_EQ(0, wrong_pages(&self->g));
 }
 
+static long unmap_page(void *arg)
+{
+	const struct guest *g = arg;
+
+	return umbra_unmap(g->vm, BLOCK + 8 * PAGE, PAGE);
+}
+
+/*
+ * U6: a block that goes since a part of it does is in TLBs until the flush. A
+ * store elsewhere in it has to wait, or there are two translations.
+ */
+TEST_F(block, store_beside_a_partial_unmap)
+{
+	const uint32_t point = UMBRA_POINT_ZAP_UNFLUSHED;
+	struct umbra_test before, now;
+	struct task task;
+	uint64_t value;
+
+	ASSERT_EQ(0, fault_all(&self->g, UMBRA_FAULT_WRITE));
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, BLOCK + PAGE, 1, &value));
+	if (hold_ctl(self->g.vm, UMBRA_TEST_DELAY, point, 1, 300000,
+		     &before) == -ENOTTY)
+		SKIP(return, "module built without CONFIG_UMBRA_TEST");
+	task_start(&task, unmap_page, &self->g);
+	do {
+		ASSERT_EQ(0, hold_ctl(self->g.vm, UMBRA_TEST_QUERY, point, 0, 0,
+				      &now));
+	} while (now.hits == before.hits);
+	ASSERT_EQ(0, umbra_store(self->g.vcpu, BLOCK + PAGE, 1, 5));
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, BLOCK + PAGE, 1, &value));
+	EXPECT_EQ(5, value);
+	EXPECT_EQ(0, task_join(&task));
+	EXPECT_EQ(0, wrong_pages(&self->g));
+}
+
 /* hugetlbfs pages of @size: blocks, of which a part is then dropped. */
 static void check_hugetlb(struct __test_metadata *_metadata, struct guest *g,
 			  size_t size, int huge_flag, unsigned int shift)
