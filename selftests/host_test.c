@@ -286,6 +286,7 @@ TEST_F(host, free)
 /* memfd_secret() keeps its pages from the kernel, and so from vCPUs. */
 TEST_F(host, secret)
 {
+	const uint64_t gpa = 1UL << 40;
 	int fd = syscall(__NR_memfd_secret, 0);
 	uint64_t value;
 	char *p;
@@ -296,8 +297,8 @@ TEST_F(host, secret)
 	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	*p = 1;
-	ASSERT_EQ(0, umbra_set_memslot(self->h.g.vm, 9, 0, 1UL << 30, PAGE, p));
-	EXPECT_EQ(-EFAULT, umbra_load(self->h.g.vcpu, 1UL << 30, 1, &value));
+	ASSERT_EQ(0, umbra_set_memslot(self->h.g.vm, 9, 0, gpa, PAGE, p));
+	EXPECT_EQ(-EFAULT, umbra_load(self->h.g.vcpu, gpa, 1, &value));
 	EXPECT_EQ(0, umbra_delete_memslot(self->h.g.vm, 9));
 	munmap(p, PAGE);
 	close(fd);
