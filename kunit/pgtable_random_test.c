@@ -10,8 +10,8 @@
 #include "rng.h"
 #include "table.h"
 
-#define STEPS		1200	/* for each layout */
-#define FULL_CHECK	300
+#define STEPS		1000	/* for each layout */
+#define FULL_CHECK	500
 #define MAX_MAP		16	/* leaves */
 
 /*
@@ -141,11 +141,35 @@ static void compare(struct kunit *test, struct pair *p)
 	KUNIT_ASSERT_EQ(test, atomic_long_read(&p->t.pgt.nr_leaves), p->m.nr);
 }
 
+/* What the model's leaves need, the root included. */
+static long tables_needed(struct pair *p)
+{
+	const struct umbra_layout *l = &p->t.pgt.layout;
+	gfn_t last[UMBRA_MAX_LEVELS] = { }, at = 0;
+	long nr = 1 << umbra_root_order(l);
+	struct umbra_model_leaf *leaf;
+	int level;
+
+	while ((leaf = umbra_model_find(&p->m, at, ~0ULL))) {
+		at = leaf->node.last + 1;
+		for (level = leaf->level; level < l->levels - 1; level++) {
+			gfn_t end = ALIGN(at, umbra_level_span(level + 1));
+
+			nr += end != last[level];
+			last[level] = end;
+		}
+	}
+	return nr;
+}
+
 static void compare_all(struct kunit *test, struct pair *p)
 {
 	p->start = 0;
 	p->end = umbra_test_end(&p->t.pgt);
 	compare(test, p);
+	umbra_pgtable_prune(&p->t.pgt, 0, p->end, &p->t.gather);
+	KUNIT_ASSERT_EQ(test, atomic_long_read(&p->t.pgt.nr_tables),
+			tables_needed(p));
 	umbra_test_table_settle(test, &p->t);
 }
 
@@ -202,22 +226,19 @@ static void begin_clear(struct pair *p, umbra_leaf_t gone)
 
 static void end_clear(struct kunit *test, struct pair *p)
 {
+	gfn_t at = p->start, first = p->flush, last = p->flush_end;
+	const struct umbra_gather *g = &p->t.gather;
 	struct umbra_model_leaf *leaf;
-	gfn_t at = p->start;
 
 	KUNIT_ASSERT_EQ(test, p->wrong, 0);
-	if (!list_empty(&p->t.gather.tables)) {
-		/* What tables spanned is flushed, too; they lie in the range. */
-		KUNIT_ASSERT_LE(test, p->t.gather.start, p->flush);
-		KUNIT_ASSERT_GE(test, p->t.gather.end, p->flush_end);
-		KUNIT_ASSERT_GE(test, p->t.gather.start,
-				min(p->start, p->flush));
-		KUNIT_ASSERT_LE(test, p->t.gather.end,
-				max(p->end, p->flush_end));
-	} else {
-		KUNIT_ASSERT_EQ(test, p->t.gather.start, p->flush);
-		KUNIT_ASSERT_EQ(test, p->t.gather.end, p->flush_end);
+	if (!list_empty(&g->tables)) {	/* flushed as well, and in the range */
+		first = min(first, p->start);
+		last = max(last, p->end);
 	}
+	KUNIT_ASSERT_GE(test, g->start, first);
+	KUNIT_ASSERT_LE(test, g->start, p->flush);
+	KUNIT_ASSERT_GE(test, g->end, p->flush_end);
+	KUNIT_ASSERT_LE(test, g->end, last);
 	umbra_gather_free(&p->t.gather, p->t.pgt.ops);
 
 	while (at < p->end && (leaf = umbra_model_find(&p->m, at, p->end))) {

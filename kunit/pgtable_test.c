@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The shadow table: each operation, in every layout.
+ * The shadow table: each operation, on tables of all shapes.
  */
 #include <linux/string.h>
 
@@ -434,7 +434,10 @@ static void unmap_removes_the_range(struct kunit *test)
 	expect_leaves(test, 0);
 }
 
-/* One leaf; ranges that begin or end beside what a table below @level spans. */
+/*
+ * One leaf; ranges that begin or end beside what a table below @level spans. All
+ * that the tables span has to be flushed, as hardware may have cached them.
+ */
 static void unmap_frees_covered_tables(struct kunit *test)
 {
 	struct pgtable_test *p = test->priv;
@@ -459,6 +462,9 @@ static void unmap_frees_covered_tables(struct kunit *test)
 			unmap(test, range[i].start, range[i].end, &tell_ops);
 			KUNIT_EXPECT_EQ(test, tables(test),
 					levels(test) - 1 - range[i].freed);
+			expect_gathered(test, base,
+					p->nr ? base + umbra_level_span(range[i].freed) :
+						base);
 			empty(test);
 			KUNIT_EXPECT_EQ(test, tables(test), 0);
 		}
@@ -537,6 +543,37 @@ static void unmap_stops_and_goes_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tables(test), max(levels(test) - 3, 0));
 	expect_leaves(test, 0);
 	expect_gathered(test, 0, end);
+}
+
+/* Those without leaves, wherever they reach beyond the range; no others. */
+static void prune_takes_empty_tables(struct kunit *test)
+{
+	struct pgtable_test *p = test->priv;
+	gfn_t one = umbra_level_span(1);
+
+	map(test, 0, 0, 0);
+	map(test, one, 0, 0);
+	map(test, 2 * one, 0, 0);
+	umbra_test_table_settle(test, &p->t);
+	umbra_pgtable_prune(table(test), 0, umbra_test_end(table(test)),
+			    &p->t.gather);
+	KUNIT_EXPECT_EQ(test, tables(test), levels(test) + 1);
+
+	unmap(test, one, one + 1, &tell_ops);
+	unmap(test, 2 * one, 2 * one + 1, &tell_ops);
+	umbra_gather_free(&p->t.gather, p->t.pgt.ops);
+	umbra_pgtable_prune(table(test), 2 * one - 3, 2 * one, &p->t.gather);
+	KUNIT_EXPECT_EQ(test, tables(test), levels(test));
+	expect_gathered(test, one, 2 * one);
+	expect_leaves(test, 1);
+
+	/* All the way up to the root. */
+	unmap(test, 0, 1, &tell_ops);
+	umbra_pgtable_prune(table(test), 2 * one, 2 * one + 1, &p->t.gather);
+	KUNIT_EXPECT_EQ(test, tables(test), levels(test) - 1);
+	umbra_pgtable_prune(table(test), 1, 2, &p->t.gather);
+	KUNIT_EXPECT_EQ(test, tables(test), 0);
+	umbra_test_table_settle(test, &p->t);
 }
 
 static void visit_stops_and_goes_on(struct kunit *test)
@@ -792,27 +829,28 @@ static void translate_finds_blocks(struct kunit *test)
 }
 
 static struct kunit_case pgtable_cases[] = {
-	KUNIT_CASE_PARAM(starts_empty, layout_gen_params),
-	KUNIT_CASE_PARAM(init_without_memory, layout_gen_params),
-	KUNIT_CASE_PARAM(map_makes_the_tables_it_needs, layout_gen_params),
-	KUNIT_CASE_PARAM(map_installs_runs, layout_gen_params),
-	KUNIT_CASE_PARAM(map_widens, layout_gen_params),
-	KUNIT_CASE_PARAM(map_refuses_another_page, layout_gen_params),
-	KUNIT_CASE_PARAM(map_below_a_block, layout_gen_params),
-	KUNIT_CASE_PARAM(map_above_a_table, layout_gen_params),
-	KUNIT_CASE_PARAM(unmap_removes_the_range, layout_gen_params),
-	KUNIT_CASE_PARAM(unmap_frees_covered_tables, layout_gen_params),
-	KUNIT_CASE_PARAM(unmap_removes_whole_blocks, layout_gen_params),
-	KUNIT_CASE_PARAM(unmap_stops_and_goes_on, layout_gen_params),
-	KUNIT_CASE_PARAM(visit_stops_and_goes_on, layout_gen_params),
-	KUNIT_CASE_PARAM(visit_shows_parts_of_blocks, layout_gen_params),
-	KUNIT_CASE_PARAM(clear_clears_just_that, layout_gen_params),
-	KUNIT_CASE_PARAM(clear_does_not_stop, layout_gen_params),
-	KUNIT_CASE_PARAM(clear_clears_whole_blocks, layout_gen_params),
-	KUNIT_CASE_PARAM(a_block_can_be_split, layout_gen_params),
-	KUNIT_CASE_PARAM(only_a_block_can_be_split, layout_gen_params),
-	KUNIT_CASE_PARAM(translate_sets_a_and_d, layout_gen_params),
-	KUNIT_CASE_PARAM(translate_finds_blocks, layout_gen_params),
+	KUNIT_CASE_PARAM(starts_empty, shape_gen_params),
+	KUNIT_CASE_PARAM(init_without_memory, shape_gen_params),
+	KUNIT_CASE_PARAM(map_makes_the_tables_it_needs, shape_gen_params),
+	KUNIT_CASE_PARAM(map_installs_runs, shape_gen_params),
+	KUNIT_CASE_PARAM(map_widens, shape_gen_params),
+	KUNIT_CASE_PARAM(map_refuses_another_page, shape_gen_params),
+	KUNIT_CASE_PARAM(map_below_a_block, shape_gen_params),
+	KUNIT_CASE_PARAM(map_above_a_table, shape_gen_params),
+	KUNIT_CASE_PARAM(unmap_removes_the_range, shape_gen_params),
+	KUNIT_CASE_PARAM(unmap_frees_covered_tables, shape_gen_params),
+	KUNIT_CASE_PARAM(unmap_removes_whole_blocks, shape_gen_params),
+	KUNIT_CASE_PARAM(unmap_stops_and_goes_on, shape_gen_params),
+	KUNIT_CASE_PARAM(prune_takes_empty_tables, shape_gen_params),
+	KUNIT_CASE_PARAM(visit_stops_and_goes_on, shape_gen_params),
+	KUNIT_CASE_PARAM(visit_shows_parts_of_blocks, shape_gen_params),
+	KUNIT_CASE_PARAM(clear_clears_just_that, shape_gen_params),
+	KUNIT_CASE_PARAM(clear_does_not_stop, shape_gen_params),
+	KUNIT_CASE_PARAM(clear_clears_whole_blocks, shape_gen_params),
+	KUNIT_CASE_PARAM(a_block_can_be_split, shape_gen_params),
+	KUNIT_CASE_PARAM(only_a_block_can_be_split, shape_gen_params),
+	KUNIT_CASE_PARAM(translate_sets_a_and_d, shape_gen_params),
+	KUNIT_CASE_PARAM(translate_finds_blocks, shape_gen_params),
 	{}
 };
 
@@ -823,94 +861,4 @@ static struct kunit_suite pgtable_suite = {
 	.test_cases	= pgtable_cases,
 };
 
-/* ------------------------------------------------------------ the manuals */
-
-/*
- * struct hw_walk - what hardware reads on its way to a page
- *
- * By the numbers that the manuals give.
- */
-static const struct hw_walk {
-	const struct umbra_fmt *fmt;
-	unsigned int gpa_bits;
-	gfn_t gfn;
-	umbra_leaf_t leaf;
-	unsigned int index[4];	/* in each table, from the root */
-	unsigned int levels;
-	u64 addr_mask;
-	unsigned int addr_shift;
-	u64 table;		/* a table entry without address */
-	u64 entry;		/* the leaf */
-} hw_walks[] = { {
-	.fmt = &umbra_fmt_x86_npt, .gpa_bits = 48,
-	.gfn = 0x123456789, .leaf = 0xabcdef000 | R | W | A,
-	.index = { 0x024, 0x0d1, 0x0b3, 0x189 }, .levels = 4,
-	.addr_mask = 0x000ffffffffff000,
-	.table = 0x27, .entry = 0x8000000abcdef027,
-}, {
-	.fmt = &umbra_fmt_arm64_s2, .gpa_bits = 40,	/* two tables as root */
-	.gfn = 0xb456789, .leaf = 0xabcdef000 | R | X | A,
-	.index = { 0x2d1, 0x0b3, 0x189 }, .levels = 3,
-	.addr_mask = 0x0000fffffffff000,
-	.table = 0x3, .entry = 0x0000000abcdef77f,
-}, {
-	.fmt = &umbra_fmt_riscv_g, .gpa_bits = 41,	/* four */
-	.gfn = 0x1b456789, .leaf = 0xabcdef000 | R | X | A,
-	.index = { 0x6d1, 0x0b3, 0x189 }, .levels = 3,
-	.addr_mask = 0x003ffffffffffc00, .addr_shift = 2,
-	.table = 0x1, .entry = 0x00000002af37bc5b,
-}, {
-	.fmt = &umbra_fmt_power_radix, .gpa_bits = 52,	/* sixteen */
-	.gfn = 0xfb12345678, .leaf = 0xabcdef000 | R | W | A,
-	.index = { 0x1f62, 0x08d, 0x02b, 0x078 }, .levels = 4,
-	.addr_mask = 0x01fffffffffff000,
-	.table = 0x8000000000000009, .entry = 0xc000000abcdef106,
-} };
-
-static void hw_walk_desc(const struct hw_walk *walk, char *desc)
-{
-	strscpy(desc, walk->fmt->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(hw_walk, hw_walks, hw_walk_desc);
-
-static void hardware_finds_the_page(struct kunit *test)
-{
-	const struct hw_walk *walk = test->param_value;
-	struct umbra_test_table t;
-	struct umbra_layout l;
-	u64 entry, pa;
-	unsigned int i;
-
-	KUNIT_ASSERT_EQ(test, 0, umbra_layout_init(&l, walk->fmt, walk->gpa_bits,
-						   UMBRA_AD_HW));
-	KUNIT_ASSERT_EQ(test, 0, umbra_test_table_init(&t, &l));
-	KUNIT_EXPECT_EQ(test, 1, umbra_test_map_one(test, &t, walk->gfn, 0,
-						    walk->leaf));
-	pa = __pa(t.pgt.root);
-	for (i = 0; i < walk->levels; i++) {
-		const u64 *table = __va(pa);
-
-		entry = table[walk->index[i]];
-		if (walk->fmt->big_endian)
-			entry = __be64_to_cpu((__force __be64)entry);
-		if (i == walk->levels - 1 || !entry)
-			break;
-		KUNIT_EXPECT_EQ(test, entry & ~walk->addr_mask, walk->table);
-		pa = (entry & walk->addr_mask) << walk->addr_shift;
-	}
-	KUNIT_EXPECT_EQ(test, entry, walk->entry);
-	umbra_test_table_exit(test, &t);
-}
-
-static struct kunit_case hw_walk_cases[] = {
-	KUNIT_CASE_PARAM(hardware_finds_the_page, hw_walk_gen_params),
-	{}
-};
-
-static struct kunit_suite hw_walk_suite = {
-	.name		= "umbra_pgtable_manuals",
-	.test_cases	= hw_walk_cases,
-};
-
-kunit_test_suites(&pgtable_suite, &hw_walk_suite);
+kunit_test_suite(pgtable_suite);
