@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,15 +20,6 @@
 #ifndef MAP_HUGE_1GB
 #define MAP_HUGE_1GB	(30 << 26)
 #endif
-
-static int create_vm(int dev, uint32_t format, uint32_t flags)
-{
-	struct umbra_create_vm cmd = {
-		.size = sizeof(cmd), .flags = flags, .format = format,
-	};
-
-	return ioctl(dev, UMBRA_CREATE_VM, &cmd) ? -errno : cmd.fd;
-}
 
 /* Address space for @size bytes, aligned to @align. */
 static uint8_t *reserve(size_t size, size_t align)
@@ -127,7 +117,7 @@ FIXTURE_SETUP(block)
 
 	g->dev = umbra_open();
 	ASSERT_LE(0, g->dev);
-	g->vm = create_vm(g->dev, variant->format, variant->flags);
+	g->vm = umbra_create_vm(g->dev, variant->flags, variant->format, 0);
 	ASSERT_LE(0, g->vm);
 	g->vcpu = umbra_create_vcpu(g->vm);
 	ASSERT_LE(0, g->vcpu);

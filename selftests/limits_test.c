@@ -82,13 +82,13 @@ TEST_F(limits, formats)
 			EXPECT_EQ(-EOPNOTSUPP,
 				  umbra_get_caps(dev, format, &caps));
 			EXPECT_EQ(-EOPNOTSUPP,
-				  umbra_create_vm(dev, format, 0));
+				  umbra_create_vm(dev, 0, format, 0));
 			continue;
 		}
 		ASSERT_EQ(0, umbra_get_caps(dev, format, &caps));
-		EXPECT_EQ(-EINVAL, umbra_create_vm(dev, format,
+		EXPECT_EQ(-EINVAL, umbra_create_vm(dev, 0, format,
 						   caps.gpa_bits_min - 1));
-		EXPECT_EQ(-EINVAL, umbra_create_vm(dev, format,
+		EXPECT_EQ(-EINVAL, umbra_create_vm(dev, 0, format,
 						   caps.gpa_bits_max + 1));
 	}
 	EXPECT_STREQ("", damage(&self->m));
@@ -103,7 +103,7 @@ TEST_F(limits, gpa_bits)
 
 	for (bits = self->caps.gpa_bits_min; bits <= self->caps.gpa_bits_max;
 	     bits++) {
-		vm = umbra_create_vm(self->m.g.dev, UMBRA_FMT_X86_NPT, bits);
+		vm = umbra_create_vm(self->m.g.dev, 0, UMBRA_FMT_X86_NPT, bits);
 		ASSERT_LE(0, vm);
 		end = 1ULL << bits;
 		EXPECT_EQ(-EINVAL, umbra_set_memslot(vm, 0, 0, end, PAGE,
@@ -180,7 +180,7 @@ TEST_F(limits, vcpu_outlives_vm_descriptor)
 	EXPECT_EQ(42, value);
 	EXPECT_EQ(0, memcmp(g->mem + 8, &value, 8));
 	/* guest_destroy() closes both. */
-	g->vm = umbra_create_vm(g->dev, UMBRA_FMT_X86_NPT, 0);
+	g->vm = umbra_create_vm(g->dev, 0, UMBRA_FMT_X86_NPT, 0);
 	EXPECT_LE(0, g->vm);
 }
 

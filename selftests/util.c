@@ -24,7 +24,7 @@ int guest_create(struct guest *g, uint64_t pages, uint32_t slot_flags)
 	g->dev = umbra_open();
 	if (g->dev < 0)
 		return g->dev;
-	g->vm = umbra_create_vm(g->dev, UMBRA_FMT_X86_NPT, 0);
+	g->vm = umbra_create_vm(g->dev, 0, UMBRA_FMT_X86_NPT, 0);
 	if (g->vm < 0)
 		return g->vm;
 	g->vcpu = umbra_create_vcpu(g->vm);

@@ -434,25 +434,6 @@ static void pick_range(struct machine *m, const struct area *a,
 		*length = a->size - *offset;
 }
 
-static int split(int vm, uint64_t gpa, uint64_t length, uint32_t shift)
-{
-	struct umbra_split arg = {
-		.size = sizeof(arg), .gpa = gpa, .length = length,
-		.leaf_shift = shift,
-	};
-
-	return ioctl(vm, UMBRA_SPLIT, &arg) ? -errno : 0;
-}
-
-static int collapse(int vm, uint64_t gpa, uint64_t length)
-{
-	struct umbra_collapse arg = {
-		.size = sizeof(arg), .gpa = gpa, .length = length,
-	};
-
-	return ioctl(vm, UMBRA_COLLAPSE, &arg) ? -errno : 0;
-}
-
 /* The process changes its own mapping. */
 static int patch(struct machine *m, uint64_t offset, uint64_t length)
 {
@@ -493,10 +474,10 @@ static int step(struct machine *m)
 				NULL, &done);
 		break;
 	case 3:
-		ret = split(m->vm, gpa, length, rnd(m) % 2 ? 12 : 21);
+		ret = umbra_split(m->vm, gpa, length, rnd(m) % 2 ? 12 : 21);
 		break;
 	case 4:
-		ret = collapse(m->vm, gpa, length);
+		ret = umbra_collapse(m->vm, gpa, length);
 		break;
 	case 5:
 		ret = umbra_get_dirty_log(m->vm, 0, LOGGED, 0, M2 / PAGE,
@@ -544,10 +525,6 @@ static const char *why_not(int error)
 FIXTURE_SETUP(walker)
 {
 	const char *seed = getenv("UMBRA_SEED");
-	struct umbra_create_vm create = {
-		.size = sizeof(create), .format = FORMAT,
-		.gpa_bits = variant->gpa_bits, .flags = variant->vm_flags,
-	};
 	struct machine *m = &self->m;
 	struct umbra_test state;
 	uint64_t done;
@@ -567,8 +544,9 @@ FIXTURE_SETUP(walker)
 	ASSERT_LE(0, m->pagemap);
 	dev = umbra_open();
 	ASSERT_LE(0, dev);
-	ASSERT_EQ(0, ioctl(dev, UMBRA_CREATE_VM, &create));
-	m->vm = create.fd;
+	m->vm = umbra_create_vm(dev, variant->vm_flags, FORMAT,
+				variant->gpa_bits);
+	ASSERT_LE(0, m->vm);
 	m->vcpu = umbra_create_vcpu(m->vm);
 	ASSERT_LE(0, m->vcpu);
 	ret = hold_ctl(m->vm, UMBRA_TEST_QUERY, 0, 0, 0, &state);

@@ -94,7 +94,7 @@ static void set_up(struct demo *d)
 
 	umbra_ok(umbra_get_caps(dev, UMBRA_FMT_X86_NPT, &caps), "GET_CAPS");
 	d->gpa_space = 1ull << caps.gpa_bits_max;
-	d->vm = umbra_ok(umbra_create_vm(dev, UMBRA_FMT_X86_NPT, 0),
+	d->vm = umbra_ok(umbra_create_vm(dev, 0, UMBRA_FMT_X86_NPT, 0),
 			 "CREATE_VM");
 	d->vcpu = umbra_ok(umbra_create_vcpu(d->vm), "CREATE_VCPU");
 

@@ -24,6 +24,25 @@ static uint64_t pointer(const void *p)
 	return (uintptr_t)p;
 }
 
+/*
+ * Repeat a call that takes a range and says in *done how far it came, until
+ * nothing of the range is left.
+ */
+static int call_range(int fd, unsigned long request, void *arg, __u64 *gpa,
+		      __u64 *length, const __u64 *done)
+{
+	int ret;
+
+	do {
+		ret = call(fd, request, arg);
+		if (ret)
+			return ret;
+		*gpa += *done;
+		*length -= *done;
+	} while (*length);
+	return 0;
+}
+
 int umbra_open(void)
 {
 	int fd = open("/dev/umbra", O_RDWR | O_CLOEXEC);
@@ -40,10 +59,12 @@ int umbra_get_caps(int dev, uint32_t format, struct umbra_get_caps *caps)
 	return call(dev, UMBRA_GET_CAPS, caps);
 }
 
-int umbra_create_vm(int dev, uint32_t format, uint32_t gpa_bits)
+int umbra_create_vm(int dev, uint32_t flags, uint32_t format,
+		    uint32_t gpa_bits)
 {
 	struct umbra_create_vm arg = {
 		.size = sizeof(arg),
+		.flags = flags,
 		.format = format,
 		.gpa_bits = gpa_bits,
 	};
@@ -87,16 +108,9 @@ int umbra_unmap(int vm, uint64_t gpa, uint64_t length)
 		.gpa = gpa,
 		.length = length,
 	};
-	int ret;
 
-	do {
-		ret = call(vm, UMBRA_UNMAP, &arg);
-		if (ret)
-			return ret;
-		arg.gpa += arg.done;
-		arg.length -= arg.done;
-	} while (arg.length);
-	return 0;
+	return call_range(vm, UMBRA_UNMAP, &arg, &arg.gpa, &arg.length,
+			  &arg.done);
 }
 
 /*
@@ -237,16 +251,9 @@ int umbra_split(int vm, uint64_t gpa, uint64_t length, uint32_t leaf_shift)
 		.length = length,
 		.leaf_shift = leaf_shift,
 	};
-	int ret;
 
-	do {
-		ret = call(vm, UMBRA_SPLIT, &arg);
-		if (ret)
-			return ret;
-		arg.gpa += arg.done;
-		arg.length -= arg.done;
-	} while (arg.length);
-	return 0;
+	return call_range(vm, UMBRA_SPLIT, &arg, &arg.gpa, &arg.length,
+			  &arg.done);
 }
 
 int umbra_collapse(int vm, uint64_t gpa, uint64_t length)
@@ -256,16 +263,9 @@ int umbra_collapse(int vm, uint64_t gpa, uint64_t length)
 		.gpa = gpa,
 		.length = length,
 	};
-	int ret;
 
-	do {
-		ret = call(vm, UMBRA_COLLAPSE, &arg);
-		if (ret)
-			return ret;
-		arg.gpa += arg.done;
-		arg.length -= arg.done;
-	} while (arg.length);
-	return 0;
+	return call_range(vm, UMBRA_COLLAPSE, &arg, &arg.gpa, &arg.length,
+			  &arg.done);
 }
 
 int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
@@ -279,16 +279,10 @@ int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
 	};
 	int ret;
 
-	*done = 0;
-	do {
-		ret = call(vcpu, UMBRA_FAULT, &arg);
-		if (ret)
-			return ret;
-		*done += arg.done;
-		arg.gpa += arg.done;
-		arg.length -= arg.done;
-	} while (arg.length);
-	return 0;
+	ret = call_range(vcpu, UMBRA_FAULT, &arg, &arg.gpa, &arg.length,
+			 &arg.done);
+	*done = arg.gpa - gpa;
+	return ret;
 }
 
 int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,

@@ -3,9 +3,9 @@
  * libumbra: one function for each ioctl of /dev/umbra.
  *
  * Every function returns 0 or a descriptor, or a negative errno. Those that
- * can stop half-way (fault, unmap, age, verify, access) go on until all is
- * done, an error occurs, or a signal arrives (-EINTR); *done, where there is
- * one, says how far they came in either case.
+ * can stop half-way (fault, unmap, split, collapse, age, verify, access) go on
+ * until all is done, an error occurs, or a signal arrives (-EINTR); *done, where
+ * there is one, says how far they came in either case.
  */
 #ifndef LIBUMBRA_H
 #define LIBUMBRA_H
@@ -18,7 +18,8 @@
 /* The device. */
 int umbra_open(void);
 int umbra_get_caps(int dev, uint32_t format, struct umbra_get_caps *caps);
-int umbra_create_vm(int dev, uint32_t format, uint32_t gpa_bits);
+int umbra_create_vm(int dev, uint32_t flags, uint32_t format,
+		    uint32_t gpa_bits);
 
 /* A VM. */
 int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
