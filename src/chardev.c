@@ -345,7 +345,8 @@ static int do_create_vcpu(struct call *call)
 	vcpu = umbra_vcpu_create(call->object);
 	if (IS_ERR(vcpu))
 		return PTR_ERR(vcpu);
-	ret = make_fd(call, "umbra-vcpu", &vcpu_fops, vcpu);
+	ret = umbra_fail(&vcpu->vm->hold, UMBRA_POINT_ALLOC) ? -ENOMEM :
+	      make_fd(call, "umbra-vcpu", &vcpu_fops, vcpu);
 	if (ret < 0) {
 		umbra_vcpu_destroy(vcpu);
 		return ret;
@@ -408,6 +409,7 @@ static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
 		next = min(end, gfn + AGE_CHUNK);
 		umbra_gather_init(&gather);
 		umbra_age(vm, gfn, next, cmd->flags, &map, &gather);
+		umbra_hold(&vm->hold, UMBRA_POINT_AGE_UNFLUSHED, false);
 		umbra_flush(vm, &gather);
 		cond_resched();
 	}
@@ -430,7 +432,8 @@ static int do_age(struct call *call)
 	    cmd->granule > SZ_1G ||
 	    !range_ok(vm, cmd->gpa, cmd->length, cmd->granule))
 		return -EINVAL;
-	bits = bitmap_alloc(AGE_BITS, GFP_KERNEL_ACCOUNT);
+	bits = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? NULL :
+	       bitmap_alloc(AGE_BITS, GFP_KERNEL_ACCOUNT);
 	if (!bits)
 		return -ENOMEM;
 
@@ -447,13 +450,14 @@ static int do_age(struct call *call)
 }
 
 /* A buffer for the log of @nr pages, or an ERR_PTR. */
-static u64 *log_buffer(u64 nr)
+static u64 *log_buffer(struct umbra_vm *vm, u64 nr)
 {
 	u64 *bits;
 
 	if (!nr || nr > UMBRA_MAX_SLOT_PAGES)
 		return ERR_PTR(-EINVAL);
-	bits = kvcalloc(BITS_TO_U64(nr), sizeof(u64), GFP_KERNEL_ACCOUNT);
+	bits = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? NULL :
+	       kvcalloc(BITS_TO_U64(nr), sizeof(u64), GFP_KERNEL_ACCOUNT);
 	return bits ?: ERR_PTR(-ENOMEM);
 }
 
@@ -471,7 +475,7 @@ static int do_get_dirty_log(struct call *call)
 
 	if (cmd->pad)
 		return -EINVAL;
-	bits = log_buffer(range.nr);
+	bits = log_buffer(vm, range.nr);
 	if (IS_ERR(bits))
 		return PTR_ERR(bits);
 	if (mutex_lock_interruptible(&vm->slots_lock)) {
@@ -505,7 +509,7 @@ static int do_clear_dirty_log(struct call *call)
 
 	if (cmd->pad)
 		return -EINVAL;
-	bits = log_buffer(range.nr);
+	bits = log_buffer(vm, range.nr);
 	if (IS_ERR(bits))
 		return PTR_ERR(bits);
 	ret = -EFAULT;

@@ -157,6 +157,8 @@ static int look_up(struct run *r)
 	r->host.nr_leaves = UMBRA_BATCH - r->gfn % UMBRA_BATCH;
 	r->host.leaves = r->supplies->leaves;
 	r->seq = umbra_inv_sample(r->vm);	/* before the look-up: U1 */
+	if (umbra_fail(&r->vm->hold, UMBRA_POINT_LOOK_UP))
+		return ABSENT;
 	ret = umbra_host_walk(r->vm->mm, &r->host, is_write(r));
 	if (ret)
 		return ret == -ENOENT ? ABSENT : ret;
@@ -217,6 +219,15 @@ static int try_run(struct run *r)
 	return ret;
 }
 
+/* Stock table pages up, which may sleep. */
+static int topup(struct umbra_vm *vm, struct umbra_memcache *mc)
+{
+	if (mc->nr < ARRAY_SIZE(mc->table) &&
+	    umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+		return -ENOMEM;
+	return umbra_memcache_topup(mc);
+}
+
 /* Sleep until an obstacle may have gone. */
 static int overcome(const struct run *r, enum obstacle obstacle)
 {
@@ -233,6 +244,8 @@ static int overcome(const struct run *r, enum obstacle obstacle)
 		return 0;
 	case ABSENT:
 		umbra_stat_inc(vm, faultins);
+		if (umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+			return -ENOMEM;
 		return umbra_host_fault_in(r->host.hva,
 					   min_t(u64, r->end - r->gfn,
 						 UMBRA_BATCH),
@@ -264,7 +277,7 @@ int umbra_fault(struct umbra_vm *vm, struct umbra_supplies *supplies,
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		ret = umbra_memcache_topup(&supplies->mc);
+		ret = topup(vm, &supplies->mc);
 		if (ret)
 			return ret;
 
@@ -353,7 +366,7 @@ int umbra_split_range(struct umbra_vm *vm, gfn_t *gfn, gfn_t end, int level)
 		if (signal_pending(current)) {
 			ret = -EINTR;
 		} else if (leaf && at > level) {
-			ret = umbra_memcache_topup(&mc);
+			ret = topup(vm, &mc);
 			if (!ret)
 				umbra_split(vm, &mc, *gfn);
 		} else {

@@ -29,7 +29,8 @@ void umbra_hold(struct umbra_hold *hold, unsigned int point, bool may_sleep)
 	p->hits++;
 	epoch = p->epoch;
 	usecs = p->usecs;
-	if (p->left && (may_sleep || p->action == UMBRA_TEST_DELAY)) {
+	if (p->left && p->action != UMBRA_TEST_FAIL &&
+	    (may_sleep || p->action == UMBRA_TEST_DELAY)) {
 		p->left--;
 		action = p->action;
 	}
@@ -56,6 +57,18 @@ void umbra_hold(struct umbra_hold *hold, unsigned int point, bool may_sleep)
 	spin_lock(&hold->lock);
 	p->held--;
 	spin_unlock(&hold->lock);
+}
+
+bool umbra_fail(struct umbra_hold *hold, unsigned int point)
+{
+	struct umbra_hold_point *p = &hold->point[point];
+	bool fail;
+
+	spin_lock(&hold->lock);
+	p->hits++;
+	fail = p->action == UMBRA_TEST_FAIL && p->left && !--p->left;
+	spin_unlock(&hold->lock);
+	return fail;
 }
 
 bool umbra_hold_armed(struct umbra_hold *hold, unsigned int point)
@@ -98,6 +111,7 @@ int umbra_hold_ctl(struct umbra_hold *hold, struct umbra_test *cmd)
 	case UMBRA_TEST_DISARM:
 	case UMBRA_TEST_HOLD:
 	case UMBRA_TEST_HOLD_KILL:
+	case UMBRA_TEST_FAIL:
 		arm(hold, cmd);
 		break;
 	case UMBRA_TEST_WAIT:

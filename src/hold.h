@@ -18,8 +18,8 @@
 
 /**
  * struct umbra_hold_point - what happens at one point
- * @action: UMBRA_TEST_DISARM, _HOLD, _HOLD_KILL or _DELAY
- * @left: threads that @action is still for
+ * @action: UMBRA_TEST_DISARM, _HOLD, _HOLD_KILL, _DELAY or _FAIL
+ * @left: threads that @action is still for; with _FAIL, the last of them only
  * @held: threads held now
  * @epoch: grows when those held are released
  * @usecs: length of a delay
@@ -51,6 +51,9 @@ void umbra_hold_init(struct umbra_hold *hold);
 /* A thread has come to @point and can sleep there if @may_sleep. */
 void umbra_hold(struct umbra_hold *hold, unsigned int point, bool may_sleep);
 
+/* A thread has come to @point: is it to act as if what follows had failed? */
+bool umbra_fail(struct umbra_hold *hold, unsigned int point);
+
 /* True while @point is armed. */
 bool umbra_hold_armed(struct umbra_hold *hold, unsigned int point);
 
@@ -65,6 +68,11 @@ struct umbra_hold {
 static inline void umbra_hold_init(struct umbra_hold *hold) {}
 static inline void umbra_hold(struct umbra_hold *hold, unsigned int point,
 			      bool may_sleep) {}
+static inline bool umbra_fail(struct umbra_hold *hold, unsigned int point)
+{
+	return false;
+}
+
 static inline bool umbra_hold_armed(struct umbra_hold *hold,
 				    unsigned int point)
 {

@@ -268,6 +268,7 @@ umbra_leaf_t umbra_collapse(struct umbra_vm *vm,
 
 	umbra_inv_begin(vm, gfn, end);
 	lost = umbra_zap(vm, slot, gfn, end, true);
+	umbra_hold(&vm->hold, UMBRA_POINT_COLLAPSE_ZAPPED, true);
 	umbra_inv_end(vm, gfn, end);
 	umbra_stat_inc(vm, collapses);
 	return lost & (UMBRA_PTE_YOUNG | UMBRA_PTE_DIRTY);
@@ -291,6 +292,7 @@ void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn)
 	spin_lock(&vm->zap_lock);
 	block = umbra_pgtable_break(&vm->pgt, start, level, &gather);
 	umbra_flush(vm, &gather);
+	umbra_hold(&vm->hold, UMBRA_POINT_SPLIT_BROKEN, false);
 	if (block) {
 		umbra_pgtable_make(&vm->pgt, start, level, block, mc);
 		umbra_stat_inc(vm, splits);

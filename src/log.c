@@ -35,6 +35,7 @@ static void protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		umbra_protect(vm, NULL, slot->base_gfn + range->first,
 			      range->nr, (const unsigned long *)bits,
 			      UMBRA_PTE_WRITE | UMBRA_PTE_DIRTY);
+	umbra_hold(&vm->hold, UMBRA_POINT_LOG_PROTECTED, true);
 }
 
 int umbra_log_get(struct umbra_vm *vm, const struct umbra_log_range *range,

@@ -39,8 +39,11 @@ static void retire(struct umbra_memslot *old, const struct umbra_memslot *heir)
 	umbra_memslot_free(old);
 }
 
-static struct umbra_memslot *copy(const struct umbra_memslot *slot)
+static struct umbra_memslot *copy(struct umbra_vm *vm,
+				  const struct umbra_memslot *slot)
 {
+	if (umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+		return NULL;
 	return kmemdup(slot, sizeof(*slot), GFP_KERNEL_ACCOUNT);
 }
 
@@ -59,12 +62,13 @@ static bool fits(struct umbra_vm *vm, gfn_t base, u64 nr_pages,
 }
 
 /* Give @slot a log if its flags want one; it has none, or that of another. */
-static int give_log(struct umbra_memslot *slot)
+static int give_log(struct umbra_vm *vm, struct umbra_memslot *slot)
 {
 	if (!(slot->flags & UMBRA_MEM_LOG_DIRTY)) {
 		slot->dirty_bitmap = NULL;
 	} else if (!slot->dirty_bitmap) {
-		slot->dirty_bitmap = umbra_log_alloc(slot->nr_pages);
+		if (!umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+			slot->dirty_bitmap = umbra_log_alloc(slot->nr_pages);
 		if (!slot->dirty_bitmap)
 			return -ENOMEM;
 	}
@@ -79,7 +83,8 @@ static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 	if (!fits(vm, PHYS_PFN(cmd->gpa), PHYS_PFN(cmd->length), NULL))
 		return -EEXIST;
 
-	slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	slot = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? NULL :
+	       kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 	if (!slot)
 		return -ENOMEM;
 	slot->id = cmd->slot;
@@ -87,10 +92,11 @@ static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 	slot->base_gfn = PHYS_PFN(cmd->gpa);
 	slot->nr_pages = PHYS_PFN(cmd->length);
 	slot->hva = cmd->hva;
-	ret = give_log(slot);
+	ret = give_log(vm, slot);
 	if (ret)
 		goto free_slot;
-	ret = xa_err(xa_store(&vm->slot_by_id, slot->id, slot,
+	ret = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? -ENOMEM :
+	      xa_err(xa_store(&vm->slot_by_id, slot->id, slot,
 			      GFP_KERNEL_ACCOUNT));
 	if (ret)
 		goto free_slot;
@@ -113,14 +119,16 @@ static void invalidate(struct umbra_vm *vm, struct umbra_memslot *old,
 {
 	invalid->flags |= UMBRA_MEM_INVALID;
 	replace(vm, old, invalid);
+	umbra_hold(&vm->hold, UMBRA_POINT_SLOT_INVALID, true);
 	umbra_unmap(vm, old->base_gfn, umbra_memslot_end(old));
 	umbra_prune(vm, old->base_gfn, umbra_memslot_end(old));
+	umbra_hold(&vm->hold, UMBRA_POINT_SLOT_EMPTIED, true);
 	retire(old, invalid);
 }
 
 static int delete(struct umbra_vm *vm, struct umbra_memslot *old)
 {
-	struct umbra_memslot *invalid = copy(old);
+	struct umbra_memslot *invalid = copy(vm, old);
 
 	if (!invalid)
 		return -ENOMEM;
@@ -153,11 +161,11 @@ static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
 
 	if (flags == old->flags)
 		return 0;
-	new = copy(old);
+	new = copy(vm, old);
 	if (!new)
 		return -ENOMEM;
 	new->flags = flags;
-	if (give_log(new)) {
+	if (give_log(vm, new)) {
 		kfree(new);
 		return -ENOMEM;
 	}
@@ -177,14 +185,14 @@ static int move(struct umbra_vm *vm, struct umbra_memslot *old,
 
 	if (!fits(vm, PHYS_PFN(cmd->gpa), old->nr_pages, old))
 		return -EEXIST;
-	new = copy(old);
-	invalid = copy(old);
+	new = copy(vm, old);
+	invalid = copy(vm, old);
 	if (!new || !invalid)
 		goto no_memory;
 	new->flags = cmd->flags;
 	new->base_gfn = PHYS_PFN(cmd->gpa);
 	new->dirty_bitmap = NULL;
-	if (give_log(new))
+	if (give_log(vm, new))
 		goto no_memory;
 
 	invalidate(vm, old, invalid);

@@ -55,6 +55,7 @@ void umbra_publish_slots(struct umbra_vm *vm, struct umbra_memslots *slots)
 	slots->generation = umbra_vm_slots(vm)->generation + 1;
 
 	wait_event(vm->active_wq, try_publish(vm, slots));
+	umbra_hold(&vm->hold, UMBRA_POINT_SLOTS_PUBLISHED, true);
 	synchronize_srcu_expedited(&vm->srcu);
 	wake_up_all(&vm->slots_wq);
 }
@@ -141,6 +142,7 @@ static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	struct umbra_gather gather;
 	bool young = age(mn, start, end, UMBRA_AGE_CLEAR, &gather);
 
+	umbra_hold(&mn_to_vm(mn)->hold, UMBRA_POINT_AGE_UNFLUSHED, false);
 	umbra_flush(mn_to_vm(mn), &gather);
 	return young;
 }
@@ -171,6 +173,7 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 	write_lock(&vm->mmu_lock);
 	WRITE_ONCE(vm->dead, true);
 	write_unlock(&vm->mmu_lock);
+	umbra_hold(&vm->hold, UMBRA_POINT_RELEASE_DEAD, true);
 
 	umbra_inv_begin(vm, 0, vm->gfn_limit);
 	umbra_zap(vm, NULL, 0, vm->gfn_limit, true);

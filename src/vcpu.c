@@ -29,7 +29,7 @@ static void vcpu_free(struct umbra_vcpu *vcpu)
 	kfree(vcpu);
 }
 
-static struct umbra_vcpu *vcpu_alloc(void)
+static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm)
 {
 	struct umbra_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 
@@ -38,7 +38,8 @@ static struct umbra_vcpu *vcpu_alloc(void)
 	mutex_init(&vcpu->lock);
 	umbra_tlb_init(&vcpu->tlb);
 	vcpu->bounce = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (umbra_supplies_init(&vcpu->supplies) || !vcpu->bounce) {
+	if (umbra_supplies_init(&vcpu->supplies) || !vcpu->bounce ||
+	    umbra_fail(&vm->hold, UMBRA_POINT_ALLOC)) {
 		vcpu_free(vcpu);
 		return NULL;
 	}
@@ -47,7 +48,7 @@ static struct umbra_vcpu *vcpu_alloc(void)
 
 struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm)
 {
-	struct umbra_vcpu *vcpu = vcpu_alloc();
+	struct umbra_vcpu *vcpu = vcpu_alloc(vm);
 
 	if (!vcpu)
 		return ERR_PTR(-ENOMEM);
@@ -96,11 +97,14 @@ void umbra_flush(struct umbra_vm *vm, struct umbra_gather *gather)
 	struct umbra_vcpu *vcpu;
 
 	if (gather->start < gather->end) {
+		umbra_hold(&vm->hold, UMBRA_POINT_FLUSH_BEGIN, false);
 		smp_mb();	/* pairs with umbra_vcpu_create() */
 		rcu_read_lock();
-		list_for_each_entry_rcu(vcpu, &vm->vcpus, node)
+		list_for_each_entry_rcu(vcpu, &vm->vcpus, node) {
 			umbra_tlb_flush(&vcpu->tlb, gather->start,
 					gather->end);
+			umbra_hold(&vm->hold, UMBRA_POINT_FLUSH_TLB, false);
+		}
 		rcu_read_unlock();
 		umbra_stat_inc(vm, flushes);
 	}

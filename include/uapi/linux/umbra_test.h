@@ -14,7 +14,8 @@
  * A hold point is a named place in the code where a race has its window. A test
  * arms the point, waits until a thread has come there, lets another thread act,
  * and releases. Points marked "spins" lie under a spinlock: they can delay but
- * not hold.
+ * not hold, and those marked "fails" can only make the code take the way of an
+ * error.
  */
 
 /** define UMBRA_POINT_FAULT_LOOKED_UP - page looked up, mmu_lock not taken */
@@ -41,7 +42,31 @@
 #define UMBRA_POINT_RELEASE		8
 /** define UMBRA_POINT_LOG_TAKEN - dirty bits taken, not yet protected */
 #define UMBRA_POINT_LOG_TAKEN		9
-#define UMBRA_NR_POINTS			10
+/** define UMBRA_POINT_LOG_PROTECTED - and flushed, bits not yet handed out */
+#define UMBRA_POINT_LOG_PROTECTED	10
+/** define UMBRA_POINT_AGE_UNFLUSHED - made old, TLBs not flushed; spins */
+#define UMBRA_POINT_AGE_UNFLUSHED	11
+/** define UMBRA_POINT_FLUSH_BEGIN - no TLB flushed yet; spins */
+#define UMBRA_POINT_FLUSH_BEGIN		12
+/** define UMBRA_POINT_FLUSH_TLB - one more TLB has been flushed; spins */
+#define UMBRA_POINT_FLUSH_TLB		13
+/** define UMBRA_POINT_SPLIT_BROKEN - block gone, table not there yet; spins */
+#define UMBRA_POINT_SPLIT_BROKEN	14
+/** define UMBRA_POINT_COLLAPSE_ZAPPED - leaves gone, still in progress */
+#define UMBRA_POINT_COLLAPSE_ZAPPED	15
+/** define UMBRA_POINT_SLOTS_PUBLISHED - readers of the old set are not gone */
+#define UMBRA_POINT_SLOTS_PUBLISHED	16
+/** define UMBRA_POINT_SLOT_INVALID - an invalid slot's entries still there */
+#define UMBRA_POINT_SLOT_INVALID	17
+/** define UMBRA_POINT_SLOT_EMPTIED - entries gone, the invalid slot not yet */
+#define UMBRA_POINT_SLOT_EMPTIED	18
+/** define UMBRA_POINT_RELEASE_DEAD - mm marked as dead, nothing zapped yet */
+#define UMBRA_POINT_RELEASE_DEAD	19
+/** define UMBRA_POINT_ALLOC - memory is to be allocated for the VM; fails */
+#define UMBRA_POINT_ALLOC		20
+/** define UMBRA_POINT_LOOK_UP - a fault is to look a page up; fails */
+#define UMBRA_POINT_LOOK_UP		21
+#define UMBRA_NR_POINTS			22
 
 /** define UMBRA_TEST_DISARM - let the point be; threads held there go on */
 #define UMBRA_TEST_DISARM	0
@@ -55,6 +80,8 @@
 #define UMBRA_TEST_WAIT		4
 /** define UMBRA_TEST_QUERY - only fill the fields marked out */
 #define UMBRA_TEST_QUERY	5
+/** define UMBRA_TEST_FAIL - fail once: the @count-th pass from now on */
+#define UMBRA_TEST_FAIL		6
 
 /**
  * struct umbra_test - ioctl(UMBRA_TEST), on a VM, from any process
@@ -62,7 +89,7 @@
  * @flags: must be 0
  * @op: UMBRA_TEST_*
  * @point: UMBRA_POINT_*
- * @count: number of threads
+ * @count: number of threads, or of the pass that fails
  * @pad: must be 0
  * @usecs: microseconds: length of DELAY (at most 1 s), time limit of WAIT
  * @hits: out: how often @point was passed since the VM was created
