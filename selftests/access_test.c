@@ -57,6 +57,8 @@ TEST_F(access, every_width_and_place)
 
 			ASSERT_EQ(0, umbra_load(g->vcpu, gpa, len, &value));
 			EXPECT_EQ(old, value);
+			ASSERT_EQ(0, umbra_fetch(g->vcpu, gpa, len, &value));
+			EXPECT_EQ(old, value);
 
 			ASSERT_EQ(0, umbra_store(g->vcpu, gpa, len, stored));
 			memcpy(p, &stored, len);
@@ -160,6 +162,10 @@ TEST_F(access, tlb_answers_the_second_access)
 	EXPECT_EQ(before.tlb_hits + 1, after.tlb_hits);
 	EXPECT_EQ(before.tlb_misses, after.tlb_misses);
 	EXPECT_EQ(before.accesses + 1, after.accesses);
+	before = after;
+	ASSERT_EQ(0, umbra_fetch(g->vcpu, PAGE - 8, 8, &value));
+	after = guest_stats(g);
+	EXPECT_EQ(before.tlb_hits + 1, after.tlb_hits);
 
 	/* The first store has to set the dirty bit in the table. */
 	before = guest_stats(g);
@@ -187,7 +193,7 @@ TEST_F(access, accessed_and_dirty_bits)
 	const struct guest *g = &self->g;
 	uint64_t value;
 
-	ASSERT_EQ(0, umbra_fault(g->vcpu, UMBRA_FAULT_WRITE, 0, 5 * PAGE,
+	ASSERT_EQ(0, umbra_fault(g->vcpu, UMBRA_FAULT_WRITE, 0, 6 * PAGE,
 				 &value));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 0, 8, &value));
 	ASSERT_EQ(0, umbra_store(g->vcpu, PAGE, 1, self->expected[PAGE]));
@@ -201,6 +207,8 @@ TEST_F(access, accessed_and_dirty_bits)
 	EXPECT_EQ(both, guest_pte(g, 2 * PAGE) & both);
 	EXPECT_EQ(both, guest_pte(g, 3 * PAGE) & both);
 	EXPECT_EQ(0, guest_pte(g, 4 * PAGE) & both);
+	ASSERT_EQ(0, umbra_fetch(g->vcpu, 5 * PAGE, 8, &value));
+	EXPECT_EQ(UMBRA_PTE_YOUNG, guest_pte(g, 5 * PAGE) & both);
 }
 
 #define INCREMENTS	2000

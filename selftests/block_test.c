@@ -345,6 +345,35 @@ TEST_F(block, split_and_collapse_keep_bits)
 	EXPECT_EQ(0, wrong_pages(&self->g));
 }
 
+/* The right to execute is inherited as well, where there is none. */
+TEST_F(block, noexec_is_inherited)
+{
+	const uint32_t rights_all = UMBRA_PTE_READ | UMBRA_PTE_WRITE |
+				    UMBRA_PTE_EXEC;
+	const uint32_t rw = UMBRA_PTE_READ | UMBRA_PTE_WRITE;
+	const uint64_t gpa = 64 * BLOCK;
+	uint64_t value;
+
+	ASSERT_EQ(0, umbra_set_memslot(self->g.vm, 1, UMBRA_MEM_NOEXEC, gpa,
+				       SIZE, self->g.mem));
+	ASSERT_EQ(0, fault(&self->g, UMBRA_FAULT_WRITE, gpa, SIZE));
+	for (int shift = 21; shift >= 12; shift -= 9) {
+		EXPECT_EQ(shift, leaf_shift(&self->g, gpa));
+		EXPECT_EQ(rw, rights(&self->g, gpa) & rights_all);
+		EXPECT_EQ(rw, rights(&self->g, gpa + SIZE - PAGE) & rights_all);
+		ASSERT_EQ(0, umbra_load(self->g.vcpu, gpa + PAGE, 1, &value));
+		EXPECT_EQ(-EACCES, umbra_fetch(self->g.vcpu, gpa + PAGE, 1,
+					       &value));
+		ASSERT_EQ(0, umbra_split(self->g.vm, gpa, SIZE, 12));
+	}
+	ASSERT_EQ(0, umbra_collapse(self->g.vm, gpa, SIZE));
+	EXPECT_EQ(21, leaf_shift(&self->g, gpa));
+	EXPECT_EQ(rw, rights(&self->g, gpa) & rights_all);
+	EXPECT_EQ(-EACCES, umbra_fetch(self->g.vcpu, gpa + PAGE, 1, &value));
+	ASSERT_EQ(0, umbra_fetch(self->g.vcpu, PAGE, 1, &value));
+	EXPECT_EQ(content(PAGE), value);
+}
+
 /* What is not mapped is not faulted in by COLLAPSE. */
 TEST_F(block, collapse_maps_nothing_new)
 {

@@ -20,8 +20,9 @@
 
 /* Slot 0 is that of guest_create(). */
 #define GUEST_PAGES	128
-/* Slots of two pages, both backed by spare. */
+/* Slots of two pages, both backed by spare. The first is for loads only. */
 #define RO_SLOT		1
+#define RO_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_NOEXEC)
 #define RO_GPA		(GUEST_PAGES * PAGE)
 #define RW_SLOT		2
 #define RW_GPA		(RO_GPA + 2 * PAGE)
@@ -71,8 +72,8 @@ static inline int machine_create(struct machine *m)
 	m->fd[VM] = m->g.vm;
 	m->fd[VCPU] = m->g.vcpu;
 	return ret ?:
-	       umbra_set_memslot(m->g.vm, RO_SLOT, UMBRA_MEM_READONLY, RO_GPA,
-				 2 * PAGE, spare) ?:
+	       umbra_set_memslot(m->g.vm, RO_SLOT, RO_FLAGS, RO_GPA, 2 * PAGE,
+				 spare) ?:
 	       umbra_set_memslot(m->g.vm, RW_SLOT, 0, RW_GPA, 2 * PAGE,
 				 spare) ?:
 	       umbra_set_memslot(m->g.vm, LOG_SLOT, UMBRA_MEM_LOG_DIRTY,

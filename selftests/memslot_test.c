@@ -173,6 +173,35 @@ TEST_F(memslot, readonly)
 	EXPECT_EQ(-EACCES, umbra_store(g->vcpu, gpa + 5 * PAGE, 1, 0));
 }
 
+TEST_F(memslot, noexec)
+{
+	const struct guest *g = &self->g;
+	uint64_t gpa = LENGTH, value, done;
+
+	ASSERT_EQ(0, umbra_set_memslot(g->vm, 1, UMBRA_MEM_NOEXEC, gpa, LENGTH,
+				       g->mem));
+	EXPECT_EQ(-EACCES, umbra_fetch(g->vcpu, gpa + 5 * PAGE, 1, &value));
+	EXPECT_EQ(-EACCES, umbra_fault(g->vcpu, UMBRA_FAULT_EXEC,
+				       gpa + 5 * PAGE, PAGE, &done));
+	EXPECT_EQ(0, guest_pte(g, gpa + 5 * PAGE));
+	EXPECT_EQ(5, page_at(g, gpa + 5 * PAGE));
+	ASSERT_EQ(0, umbra_store(g->vcpu, gpa + 5 * PAGE, 1, 55));
+	EXPECT_EQ(UMBRA_PTE_READ | UMBRA_PTE_WRITE | UMBRA_PTE_YOUNG |
+		  UMBRA_PTE_DIRTY, guest_pte(g, gpa + 5 * PAGE));
+	/* Neither the table nor the TLB, which now has it, lets a fetch pass. */
+	EXPECT_EQ(-EACCES, umbra_fetch(g->vcpu, gpa + 5 * PAGE, 1, &value));
+
+	/* The same memory through the other memslot. */
+	ASSERT_EQ(0, umbra_fetch(g->vcpu, 5 * PAGE, 1, &value));
+	EXPECT_EQ(55, value);
+	EXPECT_EQ(-EACCES, umbra_fetch(g->vcpu, gpa + 5 * PAGE, 1, &value));
+
+	/* It stays so when the memslot moves. */
+	ASSERT_EQ(0, umbra_set_memslot(g->vm, 1, UMBRA_MEM_NOEXEC, 3 * LENGTH,
+				       LENGTH, g->mem));
+	EXPECT_EQ(-EACCES, umbra_fetch(g->vcpu, 3 * LENGTH, 1, &value));
+}
+
 TEST_F(memslot, what_cannot_change)
 {
 	const struct guest *g = &self->g;
@@ -182,6 +211,8 @@ TEST_F(memslot, what_cannot_change)
 	EXPECT_EQ(-EINVAL, umbra_set_memslot(g->vm, 0, 0, 0, LENGTH,
 					     g->mem + PAGE));
 	EXPECT_EQ(-EINVAL, umbra_set_memslot(g->vm, 0, UMBRA_MEM_READONLY, 0,
+					     LENGTH, g->mem));
+	EXPECT_EQ(-EINVAL, umbra_set_memslot(g->vm, 0, UMBRA_MEM_NOEXEC, 0,
 					     LENGTH, g->mem));
 	EXPECT_EQ(7, page_at(g, 7 * PAGE));
 }

@@ -167,11 +167,13 @@ FIXTURE_VARIANT_ADD(ioctl, create_vm)
 	},
 };
 
+#define MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
+			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC)
+
 FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 {
 	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
-	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
-		 UMBRA_MEM_LOG_D_BITS,
+	.flags = MEM_FLAGS,
 	.arg.set_memslot = {
 		.slot = NO_SLOT,
 		.gpa = NO_GPA,
@@ -204,17 +206,17 @@ FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 FIXTURE_VARIANT_ADD(ioctl, move_memslot)
 {
 	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
-	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
-		 UMBRA_MEM_LOG_D_BITS,
+	.flags = MEM_FLAGS,
 	.arg.set_memslot = {
-		.flags = UMBRA_MEM_READONLY,
+		.flags = RO_FLAGS,
 		.slot = RO_SLOT,
 		.gpa = NO_GPA,
 		.length = 2 * PAGE,
 		.hva = SPARE,
 	},
 	.rejects[0] = (const struct reject[]){
-		REJECT(set_memslot, flags, 0, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_READONLY, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_NOEXEC, EINVAL),
 		REJECT(set_memslot, gpa, NO_GPA + 1, EINVAL),
 		REJECT(set_memslot, gpa, LIMIT, EINVAL),
 		REJECT(set_memslot, gpa, LIMIT - PAGE, EINVAL),
@@ -232,8 +234,7 @@ FIXTURE_VARIANT_ADD(ioctl, move_memslot)
 FIXTURE_VARIANT_ADD(ioctl, change_memslot)
 {
 	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
-	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
-		 UMBRA_MEM_LOG_D_BITS,
+	.flags = MEM_FLAGS,
 	.arg.set_memslot = {
 		.flags = UMBRA_MEM_LOG_DIRTY,
 		.slot = RW_SLOT,
@@ -243,6 +244,7 @@ FIXTURE_VARIANT_ADD(ioctl, change_memslot)
 	},
 	.rejects[0] = (const struct reject[]){
 		REJECT(set_memslot, flags, UMBRA_MEM_READONLY, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_NOEXEC, EINVAL),
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
 		REJECT(set_memslot, length, PAGE, EINVAL),
 		REJECT(set_memslot, hva, SPARE + PAGE, EINVAL),
@@ -254,8 +256,7 @@ FIXTURE_VARIANT_ADD(ioctl, change_memslot)
 FIXTURE_VARIANT_ADD(ioctl, delete_memslot)
 {
 	IOCTL(VM, UMBRA_SET_MEMSLOT, umbra_set_memslot, hva),
-	.flags = UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY |
-		 UMBRA_MEM_LOG_D_BITS,
+	.flags = MEM_FLAGS,
 	.arg.set_memslot = { .slot = RW_SLOT, .gpa = LIMIT + 1, .hva = -1UL },
 	.rejects[0] = (const struct reject[]){
 		REJECT(set_memslot, slot, NO_SLOT, ENOENT),
@@ -412,6 +413,7 @@ FIXTURE_VARIANT_ADD(ioctl, fault_readonly)
 	.arg.fault = { .gpa = RO_GPA, .length = PAGE },
 	.rejects[0] = (const struct reject[]){
 		REJECT(fault, flags, UMBRA_FAULT_WRITE, EACCES),
+		REJECT(fault, flags, UMBRA_FAULT_EXEC, EACCES),
 		{}
 	},
 };
@@ -717,7 +719,8 @@ static const struct reject bad_copy[] = {
 	{}
 };
 
-static const struct reject bad_write[] = {
+/* For what RO_SLOT denies. */
+static const struct reject bad_right[] = {
 	REJECT(access_op, gpa, RO_GPA, EACCES),
 	{}
 };
@@ -736,16 +739,22 @@ FIXTURE_VARIANT_ADD(op, load)
 	.rejects = { bad_op, bad_atomic, bad_without_compare },
 };
 
+FIXTURE_VARIANT_ADD(op, fetch)
+{
+	.op = { .op = UMBRA_OP_FETCH, .len = 8, .gpa = 8 },
+	.rejects = { bad_op, bad_atomic, bad_without_compare, bad_right },
+};
+
 FIXTURE_VARIANT_ADD(op, store)
 {
 	.op = { .op = UMBRA_OP_STORE, .len = 8, .gpa = 8 },
-	.rejects = { bad_op, bad_atomic, bad_without_compare, bad_write },
+	.rejects = { bad_op, bad_atomic, bad_without_compare, bad_right },
 };
 
 FIXTURE_VARIANT_ADD(op, cmpxchg)
 {
 	.op = { .op = UMBRA_OP_CMPXCHG, .len = 8, .gpa = 8 },
-	.rejects = { bad_op, bad_atomic, bad_write },
+	.rejects = { bad_op, bad_atomic, bad_right },
 };
 
 FIXTURE_VARIANT_ADD(op, read)
@@ -767,7 +776,7 @@ FIXTURE_VARIANT_ADD(op, write)
 		.gpa = 8,
 		.value = (uintptr_t)&copied,
 	},
-	.rejects = { bad_op, bad_copy, bad_without_compare, bad_write },
+	.rejects = { bad_op, bad_copy, bad_without_compare, bad_right },
 };
 
 static int access_ops(const struct machine *m, struct umbra_access_op *ops,
@@ -832,10 +841,11 @@ TEST_F(op, array_ends_early)
 	EXPECT_STREQ("", damage(&self->m));
 }
 
-/* Only LOAD and CMPXCHG write to the array. */
+/* Only LOAD, FETCH and CMPXCHG write to the array. */
 TEST_F(op, array_read_only)
 {
 	bool writes = variant->op.op == UMBRA_OP_LOAD ||
+		      variant->op.op == UMBRA_OP_FETCH ||
 		      variant->op.op == UMBRA_OP_CMPXCHG;
 	struct umbra_access_op *end = edge();
 	uint32_t done;

@@ -9,6 +9,9 @@
  * dirty bits that the access calls for and no others, and must reach the memory
  * that the memslots say is there.
  *
+ * The right to execute is compared where there are fetches: x86_64 executes code
+ * at the address, riscv64 has HLVX. arm64's AT does not look at it.
+ *
  * UMBRA_SEED in the environment replays a run.
  */
 #include <errno.h>
@@ -36,7 +39,10 @@
 #define SCRATCH		NR_AREAS
 
 /* The largest first, or there may be no place left for it. */
-enum { HUGE_1G, HUGE_2M, THP, PATCHY, SHIFTED, LOGGED, READONLY, SMALL, NR_AREAS };
+enum area_kind {
+	HUGE_1G, HUGE_2M, THP, PATCHY, SHIFTED, NOEXEC, LOGGED, READONLY, SMALL,
+	NR_AREAS
+};
 
 static const struct {
 	uint64_t size;
@@ -51,6 +57,7 @@ static const struct {
 	[THP]		= { 8 * M2, M2, .thp = true },
 	[PATCHY]	= { 4 * M2, M2, .thp = true },
 	[SHIFTED]	= { 2 * M2, M2, .shift = 3 * PAGE, .thp = true },
+	[NOEXEC]	= { 2 * M2, M2, .slot_flags = UMBRA_MEM_NOEXEC, .thp = true },
 	[LOGGED]	= { M2, M2, .slot_flags = UMBRA_MEM_LOG_DIRTY, .thp = true },
 	[READONLY]	= { M2, PAGE, .slot_flags = UMBRA_MEM_READONLY },
 	[SMALL]		= { 2 * M2, PAGE },
@@ -499,8 +506,8 @@ static int step(struct machine *m)
 		}
 		break;
 	default:
-		ret = umbra_fault(m->vcpu,
-				  rnd(m) % 2 ? UMBRA_FAULT_WRITE : 0,
+		ret = umbra_fault(m->vcpu, rnd(m) &
+				  (UMBRA_FAULT_WRITE | UMBRA_FAULT_EXEC),
 				  gpa, length, &done);
 	}
 	return ret == -EACCES ? 0 : ret;

@@ -66,6 +66,8 @@ static int touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access, u32 flags,
 
 	if (access == UMBRA_PTE_WRITE)
 		fault_flags |= UMBRA_FAULT_WRITE;
+	if (access == UMBRA_PTE_EXEC)
+		fault_flags |= UMBRA_FAULT_EXEC;
 	if (flags & UMBRA_ACCESS_NOWAIT)
 		fault_flags |= UMBRA_FAULT_NOWAIT;
 
@@ -137,6 +139,7 @@ static void touch_atomic(void *p, void *ctx)
 
 	switch (op->op) {
 	case UMBRA_OP_LOAD:
+	case UMBRA_OP_FETCH:
 		op->value = load(p, op->len);
 		break;
 	case UMBRA_OP_STORE:
@@ -151,8 +154,12 @@ static void touch_atomic(void *p, void *ctx)
 int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
 			u32 flags)
 {
-	u32 access = op->op == UMBRA_OP_LOAD ? UMBRA_PTE_READ : UMBRA_PTE_WRITE;
+	u32 access = UMBRA_PTE_WRITE;
 
+	if (op->op == UMBRA_OP_LOAD)
+		access = UMBRA_PTE_READ;
+	else if (op->op == UMBRA_OP_FETCH)
+		access = UMBRA_PTE_EXEC;
 	return touch(vcpu, op->gpa, access, flags, touch_atomic, op);
 }
 

@@ -8,10 +8,11 @@
 #include "vcpu.h"
 
 /**
- * umbra_access_atomic() - perform a load, store or cmpxchg
+ * umbra_access_atomic() - perform a load, fetch, store or cmpxchg
  * @vcpu: the vCPU; its lock is held
- * @op: the operation: UMBRA_OP_LOAD, _STORE or _CMPXCHG, of 1, 2, 4 or 8 bytes,
- *	aligned to its length and below the VM's limit. @value is updated
+ * @op: the operation: UMBRA_OP_LOAD, _FETCH, _STORE or _CMPXCHG, of 1, 2, 4 or
+ *	8 bytes, aligned to its length and below the VM's limit. @value is
+ *	updated
  * @flags: UMBRA_ACCESS_*
  *
  * Sleeps if it has to fault.

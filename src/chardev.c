@@ -256,6 +256,7 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	case UMBRA_OP_LOAD:
 	case UMBRA_OP_STORE:
 	case UMBRA_OP_CMPXCHG:
+	case UMBRA_OP_FETCH:
 		break;
 	default:
 		return -EOPNOTSUPP;

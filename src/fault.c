@@ -56,6 +56,17 @@ static bool is_write(const struct run *r)
 	return r->flags & UMBRA_FAULT_WRITE;
 }
 
+/* Does the memslot allow what is asked for? */
+static bool allowed(const struct run *r)
+{
+	u32 denied = (r->slot->flags & UMBRA_MEM_READONLY ?
+		      UMBRA_FAULT_WRITE : 0) |
+		     (r->slot->flags & UMBRA_MEM_NOEXEC ?
+		      UMBRA_FAULT_EXEC : 0);
+
+	return !(r->flags & denied);
+}
+
 /* Cut the run to its memslot. Returns what stands in the way, or -errno. */
 static int find_slot(struct run *r)
 {
@@ -67,7 +78,7 @@ static int find_slot(struct run *r)
 	r->generation = slots->generation;
 	if (r->slot->flags & UMBRA_MEM_INVALID)
 		return SLOT_UPDATE;
-	if (is_write(r) && r->slot->flags & UMBRA_MEM_READONLY)
+	if (!allowed(r))
 		return -EACCES;
 	r->host.hva = umbra_memslot_hva(r->slot, r->gfn);
 	r->end = umbra_inv_clip(r->vm, r->gfn,
@@ -108,6 +119,8 @@ static void adjustment(const struct run *r, umbra_leaf_t *clear,
 	if (r->slot->flags & UMBRA_MEM_READONLY ||
 	    (umbra_log_by_protection(r->slot) && !is_write(r)))
 		*clear = UMBRA_PTE_WRITE;
+	if (r->slot->flags & UMBRA_MEM_NOEXEC)
+		*clear |= UMBRA_PTE_EXEC;
 	if (r->flags & UMBRA_FAULT_ACCESS &&
 	    l->bits == &l->fmt->bits[UMBRA_AD_SW])
 		*set = UMBRA_PTE_YOUNG | (is_write(r) ? UMBRA_PTE_DIRTY : 0);

@@ -232,7 +232,7 @@ static int update(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 	if (!old)
 		return create(vm, cmd);
 	if (PHYS_PFN(cmd->length) != old->nr_pages || cmd->hva != old->hva ||
-	    (cmd->flags ^ old->flags) & UMBRA_MEM_READONLY)
+	    (cmd->flags ^ old->flags) & (UMBRA_MEM_READONLY | UMBRA_MEM_NOEXEC))
 		return -EINVAL;
 	if (PHYS_PFN(cmd->gpa) == old->base_gfn)
 		return change_flags(vm, old, cmd->flags);

@@ -8,7 +8,7 @@
 #include "vm.h"
 
 #define UMBRA_MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
-			 UMBRA_MEM_LOG_D_BITS)
+			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC)
 
 /**
  * umbra_set_memslot() - what &UMBRA_SET_MEMSLOT does

@@ -54,8 +54,8 @@ void umbra_tlb_init(struct umbra_tlb *tlb);
  * umbra_tlb_lookup() - find a translation good enough for an access
  * @tlb: the TLB; @tlb->lock is held
  * @gfn: the page
- * @access: UMBRA_PTE_READ or UMBRA_PTE_WRITE. A write hits only what is dirty
- *	already: hardware walks the table to set the dirty bit
+ * @access: UMBRA_PTE_READ, UMBRA_PTE_WRITE or UMBRA_PTE_EXEC. A write hits only
+ *	what is dirty already: hardware walks the table to set the dirty bit
  * @page: out: the page with the attributes of its leaf
  *
  * Return: 0; -ENOENT if there is none; -ENOTUNIQ if there are two: an

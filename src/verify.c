@@ -55,7 +55,8 @@ static bool page_ok(const struct verify *v, gfn_t gfn, umbra_leaf_t leaf)
 								gfn + 1);
 
 	if (!slot ||
-	    (slot->flags & UMBRA_MEM_READONLY && leaf & UMBRA_PTE_WRITE))
+	    (slot->flags & UMBRA_MEM_READONLY && leaf & UMBRA_PTE_WRITE) ||
+	    !(slot->flags & UMBRA_MEM_NOEXEC) != !!(leaf & UMBRA_PTE_EXEC))
 		return false;
 	return backed(v->vm->mm, umbra_memslot_hva(slot, gfn), leaf);
 }

@@ -16,8 +16,9 @@
  *
  * A leaf is right if get_user_pages_fast_only(), which shares no code with what
  * filled the table, finds the same page there, for writing if the leaf is
- * writable, and if the memslot allows what the leaf does. The caller lives in
- * the VM's mm. Sleeps while a range is being invalidated.
+ * writable, and if the memslot allows what the leaf does; it can be executed
+ * just where the memslot allows it. The caller lives in the VM's mm. Sleeps
+ * while a range is being invalidated.
  *
  * Return: 0, or -EINTR.
  */

@@ -328,6 +328,19 @@ int umbra_load(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value)
 	return ret;
 }
 
+int umbra_fetch(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_FETCH,
+		.len = len,
+		.gpa = gpa,
+	};
+	int ret = access_one(vcpu, &op);
+
+	*value = op.value;
+	return ret;
+}
+
 int umbra_store(int vcpu, uint64_t gpa, uint32_t len, uint64_t value)
 {
 	struct umbra_access_op op = {

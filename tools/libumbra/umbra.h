@@ -50,6 +50,8 @@ int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
 int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
 		 uint32_t nr_ops, uint32_t *done);
 int umbra_load(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value);
+/* As an instruction: needs the right to execute. */
+int umbra_fetch(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value);
 int umbra_store(int vcpu, uint64_t gpa, uint32_t len, uint64_t value);
 /* *old is what was there; the exchange happened if it equals compare. */
 int umbra_cmpxchg(int vcpu, uint64_t gpa, uint32_t len, uint64_t compare,

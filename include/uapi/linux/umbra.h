@@ -187,6 +187,13 @@ struct umbra_create_vm {
  * log is read.
  */
 #define UMBRA_MEM_LOG_D_BITS	(1u << 2)
+/**
+ * define UMBRA_MEM_NOEXEC - vCPUs may not fetch from the memslot (EACCES)
+ *
+ * Fixed when the memslot is created. Elsewhere they may, whether or not the
+ * process itself can execute the memory.
+ */
+#define UMBRA_MEM_NOEXEC	(1u << 3)
 
 /**
  * struct umbra_set_memslot - ioctl(UMBRA_SET_MEMSLOT), on a VM
@@ -200,10 +207,10 @@ struct umbra_create_vm {
  *
  * Creates memslot @slot if it does not exist, deletes it if @length is 0 (@gpa
  * and @hva are then ignored), and otherwise changes its flags or moves it
- * to another @gpa. @length, @hva and UMBRA_MEM_READONLY of an existing memslot
- * cannot be changed (EINVAL). Turning UMBRA_MEM_LOG_DIRTY on starts with an
- * empty log, turning it off drops the log, and a move keeps neither log nor
- * translations.
+ * to another @gpa. @length, @hva, UMBRA_MEM_READONLY and UMBRA_MEM_NOEXEC of an
+ * existing memslot cannot be changed (EINVAL). Turning UMBRA_MEM_LOG_DIRTY on
+ * starts with an empty log, turning it off drops the log, and a move keeps
+ * neither log nor translations.
  *
  * When the call returns, no vCPU uses the memslot as it was before. Fails with
  * ENOENT (deleting what is not there), EEXIST (overlap), ENOMEM.
@@ -363,7 +370,7 @@ struct umbra_clear_dirty_log {
 #define UMBRA_PTE_READ		(1u << 0)
 /** define UMBRA_PTE_WRITE - vCPUs can write */
 #define UMBRA_PTE_WRITE		(1u << 1)
-/** define UMBRA_PTE_EXEC - vCPUs can fetch instructions, as they always can */
+/** define UMBRA_PTE_EXEC - vCPUs can fetch instructions */
 #define UMBRA_PTE_EXEC		(1u << 2)
 /** define UMBRA_PTE_YOUNG - the accessed bit is set */
 #define UMBRA_PTE_YOUNG		(1u << 3)
@@ -406,7 +413,9 @@ struct umbra_translate {
  * @done: out: bytes done
  * @leaves: out: leaves compared
  * @mismatches: out: leaves that the primary MMU does not back: other page,
- *	no page, a right that the host mapping or the memslot does not give
+ *	no page, a right to write that the host mapping or the memslot does not
+ *	give; or leaves that can be executed where the memslot does not allow
+ *	it, or cannot where it does
  * @first_bad: out: gpa of the first mismatch, if there is one
  *
  * Compares every leaf in the range with the process's own page table.
@@ -580,13 +589,19 @@ struct umbra_fault {
 #define UMBRA_OP_READ		3
 /** define UMBRA_OP_WRITE - copy len bytes from the user pointer in value */
 #define UMBRA_OP_WRITE		4
+/**
+ * define UMBRA_OP_FETCH - read len bytes, 1, 2, 4 or 8, as an instruction
+ *
+ * A load that needs the right to execute instead of the right to read.
+ */
+#define UMBRA_OP_FETCH		5
 
 /**
  * struct umbra_access_op - one operation of UMBRA_ACCESS
  * @op: UMBRA_OP_*
- * @len: bytes. LOAD, STORE, CMPXCHG: 1, 2, 4 or 8, and @gpa is a multiple of
- *	it. READ, WRITE: any, at any @gpa, not 0; the copy is done page by page
- *	and is not atomic
+ * @len: bytes. LOAD, STORE, CMPXCHG, FETCH: 1, 2, 4 or 8, and @gpa is a
+ *	multiple of it. READ, WRITE: any, at any @gpa, not 0; the copy is done
+ *	page by page and is not atomic
  * @gpa: guest physical address
  * @value: operand or result, in the byte order of the host
  * @compare: the value that CMPXCHG expects; must be 0 for other operations
