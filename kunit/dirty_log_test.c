@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bitmap of dirty pages.
+ * The bitmaps of dirty pages.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -27,9 +27,9 @@ static int log_init(struct kunit *test)
 		return -ENOMEM;
 	slot->base_gfn = BASE;
 	slot->nr_pages = NR;
-	slot->dirty_bitmap = umbra_log_alloc(NR);
+	slot->dirty_bitmap[0] = umbra_log_alloc(NR, false);
 	test->priv = slot;
-	return slot->dirty_bitmap ? 0 : -ENOMEM;
+	return slot->dirty_bitmap[0] ? 0 : -ENOMEM;
 }
 
 static void log_exit(struct kunit *test)
@@ -43,12 +43,17 @@ static void mark(struct umbra_memslot *slot, u64 page, u64 nr)
 	umbra_log_mark(slot, slot->base_gfn + page, nr);
 }
 
+static unsigned long *log_of(struct umbra_memslot *slot)
+{
+	return slot->dirty_bitmap[0];
+}
+
 static void expect_log(struct kunit *test, u64 w0, u64 w1, u64 w2, u64 w3)
 {
 	u64 bits[WORDS], want[] = { w0, w1, w2, w3 };
 	unsigned int i;
 
-	umbra_log_read(test->priv, 0, NR, bits);
+	umbra_log_read(log_of(test->priv), 0, NR, bits);
 	for (i = 0; i < WORDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, bits[i], want[i], "word %u", i);
 }
@@ -63,10 +68,10 @@ static void starts_clean(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(nr); i++) {
 		slot = kzalloc(sizeof(*slot), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, slot);
-		slot->dirty_bitmap = umbra_log_alloc(nr[i]);
-		KUNIT_EXPECT_NOT_NULL(test, slot->dirty_bitmap);
-		if (slot->dirty_bitmap) {
-			KUNIT_EXPECT_TRUE(test, bitmap_empty(slot->dirty_bitmap,
+		slot->dirty_bitmap[0] = umbra_log_alloc(nr[i], false);
+		KUNIT_EXPECT_NOT_NULL(test, log_of(slot));
+		if (log_of(slot)) {
+			KUNIT_EXPECT_TRUE(test, bitmap_empty(log_of(slot),
 							     nr[i]));
 			mark(slot, nr[i] - 1, 1);
 		}
@@ -93,13 +98,13 @@ static void take_takes_all(struct kunit *test)
 	u64 taken[WORDS];
 
 	mark(slot, 5, 190);
-	umbra_log_take(slot, 0, NR, NULL, taken);
+	umbra_log_take(log_of(slot), 0, NR, NULL, taken);
 	KUNIT_EXPECT_EQ(test, taken[0], ~0x1fULL);
 	KUNIT_EXPECT_EQ(test, taken[1], ~0ULL);
 	KUNIT_EXPECT_EQ(test, taken[2], ~0ULL);
 	KUNIT_EXPECT_EQ(test, taken[3], 0x7);
 	expect_log(test, 0, 0, 0, 0);
-	umbra_log_take(slot, 0, NR, NULL, taken);
+	umbra_log_take(log_of(slot), 0, NR, NULL, taken);
 	KUNIT_EXPECT_NULL(test, memchr_inv(taken, 0, sizeof(taken)));
 }
 
@@ -111,7 +116,7 @@ static void take_obeys_the_mask(struct kunit *test)
 	mark(slot, 4, 8);
 	mark(slot, 64, 2);
 	mark(slot, 130, 1);
-	umbra_log_take(slot, 0, NR, mask, mask);
+	umbra_log_take(log_of(slot), 0, NR, mask, mask);
 	KUNIT_EXPECT_EQ(test, mask[0], 0xf00);
 	KUNIT_EXPECT_EQ(test, mask[1], 0);
 	KUNIT_EXPECT_EQ(test, mask[2], 0x4);
@@ -126,14 +131,14 @@ static void parts_have_a_tail(struct kunit *test)
 	u64 bits[2];
 
 	mark(slot, 0, NR);
-	umbra_log_read(slot, 64, 70, bits);
+	umbra_log_read(log_of(slot), 64, 70, bits);
 	KUNIT_EXPECT_EQ(test, bits[0], ~0ULL);
 	KUNIT_EXPECT_EQ(test, bits[1], 0x3f);
-	umbra_log_take(slot, 64, 70, NULL, bits);
+	umbra_log_take(log_of(slot), 64, 70, NULL, bits);
 	KUNIT_EXPECT_EQ(test, bits[0], ~0ULL);
 	KUNIT_EXPECT_EQ(test, bits[1], 0x3f);
 	expect_log(test, ~0ULL, 0, ~0x3fULL, 0xff);
-	umbra_log_take(slot, 128, 8, all, bits);
+	umbra_log_take(log_of(slot), 128, 8, all, bits);
 	KUNIT_EXPECT_EQ(test, bits[0], 0xc0);
 	expect_log(test, ~0ULL, 0, ~0xffULL, 0xff);
 }
@@ -145,10 +150,10 @@ static void give_back_adds(struct kunit *test)
 
 	mark(slot, 64, 4);
 	mark(slot, 130, 1);
-	umbra_log_take(slot, 64, 70, NULL, taken);
+	umbra_log_take(log_of(slot), 64, 70, NULL, taken);
 	mark(slot, 70, 1);
 	mark(slot, 0, 1);
-	umbra_log_give_back(slot, 64, 70, taken);
+	umbra_log_give_back(log_of(slot), 64, 70, taken);
 	expect_log(test, 0x1, 0x4f, 0x4, 0);
 }
 
@@ -165,6 +170,50 @@ static void flags_tell_the_method(struct kunit *test)
 	slot->flags = UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS;
 	KUNIT_EXPECT_FALSE(test, umbra_log_by_protection(slot));
 	KUNIT_EXPECT_TRUE(test, umbra_log_by_d_bits(slot));
+	slot->flags |= UMBRA_MEM_LOG_PROTECT;
+	KUNIT_EXPECT_TRUE(test, umbra_log_by_protection(slot));
+	KUNIT_EXPECT_TRUE(test, umbra_log_by_d_bits(slot));
+}
+
+/* All pages, and no bit after them. */
+static void begins_with_all(struct kunit *test)
+{
+	unsigned long *log = umbra_log_alloc(NR, true);
+
+	KUNIT_ASSERT_NOT_NULL(test, log);
+	KUNIT_EXPECT_TRUE(test, bitmap_full(log, NR));
+	KUNIT_EXPECT_EQ(test, log[WORDS - 1], 0xff);
+	kvfree(log);
+}
+
+/* Three readers take different pages, at different times, of the same writes. */
+static void readers_do_not_meet(struct kunit *test)
+{
+	struct umbra_memslot *slot = test->priv;
+	u64 mask[WORDS] = { 0xf }, bits[WORDS];
+	unsigned int i;
+
+	for (i = 1; i < 3; i++) {
+		slot->dirty_bitmap[i] = umbra_log_alloc(NR, false);
+		KUNIT_ASSERT_NOT_NULL(test, slot->dirty_bitmap[i]);
+	}
+	mark(slot, 2, 4);
+	umbra_log_take(slot->dirty_bitmap[0], 0, NR, NULL, bits);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x3c);
+	umbra_log_take(slot->dirty_bitmap[1], 0, NR, mask, bits);
+	KUNIT_EXPECT_EQ(test, bits[0], 0xc);
+	mark(slot, 3, 1);
+	mark(slot, 64, 1);
+
+	umbra_log_read(slot->dirty_bitmap[0], 0, NR, bits);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x8);
+	KUNIT_EXPECT_EQ(test, bits[1], 1);
+	umbra_log_read(slot->dirty_bitmap[1], 0, NR, bits);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x38);
+	KUNIT_EXPECT_EQ(test, bits[1], 1);
+	umbra_log_read(slot->dirty_bitmap[2], 0, NR, bits);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x3c);
+	KUNIT_EXPECT_EQ(test, bits[1], 1);
 }
 
 /* A byte a page for a model. */
@@ -187,7 +236,7 @@ static void agrees_with_model(struct kunit *test)
 		memset(dirty + from, 1, to - from);
 
 		prandom_bytes_state(&rnd, mask, sizeof(mask));
-		umbra_log_take(slot, first, nr, step % 4 ? mask : NULL, bits);
+		umbra_log_take(log_of(slot), first, nr, step % 4 ? mask : NULL, bits);
 		for (i = 0; i < nr; i++) {
 			bool wanted = step % 4 == 0 || mask[i / 64] >> i % 64 & 1;
 
@@ -201,9 +250,9 @@ static void agrees_with_model(struct kunit *test)
 			dirty[first + i] |= bits[i / 64] >> i % 64 & i & 1;
 		for (i = 0; i < WORDS; i++)
 			bits[i] &= 0xaaaaaaaaaaaaaaaa;
-		umbra_log_give_back(slot, first, nr, bits);
+		umbra_log_give_back(log_of(slot), first, nr, bits);
 
-		umbra_log_read(slot, 0, NR, bits);
+		umbra_log_read(log_of(slot), 0, NR, bits);
 		for (i = 0; i < NR; i++)
 			KUNIT_ASSERT_EQ(test, bits[i / 64] >> i % 64 & 1, dirty[i]);
 	}
@@ -234,7 +283,7 @@ static void mark_clean_pages(void *arg)
 
 	while (!READ_ONCE(m->stop)) {
 		for (i = m->first; i < NR; i += 3)
-			if (!test_bit(i, m->slot->dirty_bitmap)) {
+			if (!test_bit(i, m->slot->dirty_bitmap[0])) {
 				umbra_log_mark(m->slot, BASE + i, 1);
 				WRITE_ONCE(m->marked[i], m->marked[i] + 1);
 			}
@@ -266,13 +315,13 @@ static void no_mark_is_lost(struct kunit *test)
 	}
 	for (round = 0; round < ROUNDS ||
 	     (round < MAX_ROUNDS && !(enough(&m[0]) && enough(&m[1]))); round++) {
-		umbra_log_take(slot, 0, NR, round % 2 ? all : NULL, bits);
+		umbra_log_take(log_of(slot), 0, NR, round % 2 ? all : NULL, bits);
 		for (i = 0; i < NR; i++)
 			if (bits[i / 64] & BIT_ULL(i % 64) && i % 3 != 2) {
 				bits[i / 64] &= ~BIT_ULL(i % 64);
 				taken[i]++;
 			}
-		umbra_log_give_back(slot, 0, NR, bits);
+		umbra_log_give_back(log_of(slot), 0, NR, bits);
 		cond_resched();
 	}
 	for (i = 0; i < 2; i++) {
@@ -280,7 +329,7 @@ static void no_mark_is_lost(struct kunit *test)
 		umbra_test_join(&m[i].thread);
 	}
 
-	umbra_log_take(slot, 0, NR, NULL, bits);
+	umbra_log_take(log_of(slot), 0, NR, NULL, bits);
 	for (i = 0; i < NR; i++) {
 		taken[i] += !!(bits[i / 64] & BIT_ULL(i % 64));
 		KUNIT_EXPECT_EQ(test, taken[i],
@@ -297,6 +346,8 @@ static struct kunit_case log_cases[] = {
 	KUNIT_CASE(parts_have_a_tail),
 	KUNIT_CASE(give_back_adds),
 	KUNIT_CASE(flags_tell_the_method),
+	KUNIT_CASE(begins_with_all),
+	KUNIT_CASE(readers_do_not_meet),
 	KUNIT_CASE(agrees_with_model),
 	KUNIT_CASE(no_mark_is_lost),
 	{}

@@ -83,6 +83,13 @@ FIXTURE_VARIANT_ADD(log, d_bits)
 	.other = UMBRA_MEM_LOG_DIRTY,
 };
 
+FIXTURE_VARIANT_ADD(log, both)
+{
+	.flags = UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS |
+		 UMBRA_MEM_LOG_PROTECT,
+	.other = UMBRA_MEM_LOG_DIRTY,
+};
+
 static int set_flags(const struct guest *g, uint32_t flags)
 {
 	return umbra_set_memslot(g->vm, 0, flags, 0, LENGTH, g->mem);
@@ -266,13 +273,27 @@ TEST_F(log, efault_loses_nothing)
 	EXPECT_EQ(-EFAULT, umbra_get_dirty_log(g->vm, 0, 0, 0, GUEST_PAGES,
 					       (void *)(two + PAGE - 64),
 					       &self->dirty));
-	EXPECT_EQ(-EFAULT, umbra_get_dirty_log(g->vm, UMBRA_DIRTY_LOG_KEEP, 0,
-					       0, GUEST_PAGES, NULL,
-					       &self->dirty));
+	EXPECT_EQ(-EFAULT, umbra_get_dirty_log(g->vm, 0, 0, 0, GUEST_PAGES,
+					       NULL, &self->dirty));
 	EXPECT_EQ(-EFAULT, umbra_clear_dirty_log(g->vm, 0, 0, GUEST_PAGES,
 						 NULL));
 	CHECK_LOG(0, &set);
 	munmap(two, PAGE);
+}
+
+TEST_F(log, only_counted)
+{
+	const struct guest *g = &self->g;
+	struct pages set = random_pages();
+
+	ASSERT_EQ(0, use(g, &set));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, umbra_get_dirty_log(g->vm, UMBRA_DIRTY_LOG_KEEP,
+						 0, 0, GUEST_PAGES, NULL,
+						 &self->dirty));
+		EXPECT_EQ(count(&set), self->dirty);
+	}
+	CHECK_LOG(0, &set);
 }
 
 TEST_F(log, change_of_mode_keeps_it)

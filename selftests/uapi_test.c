@@ -127,7 +127,8 @@ static const struct reject bad_log[] = {
 	REJECT(get_dirty_log, slot, 0, ENOENT),
 	REJECT(get_dirty_log, slot, NO_SLOT, ENOENT),
 	REJECT(get_dirty_log, slot, ~0u, ENOENT),
-	REJECT(get_dirty_log, pad, 1, EINVAL),
+	REJECT(get_dirty_log, reader, 1, ENOENT),
+	REJECT(get_dirty_log, reader, ~0u, ENOENT),
 	REJECT(get_dirty_log, first_page, 65, EINVAL),
 	REJECT(get_dirty_log, first_page, 128, EINVAL),
 	REJECT(get_dirty_log, first_page, -64UL, EINVAL),
@@ -147,6 +148,7 @@ FIXTURE_VARIANT_ADD(ioctl, get_caps)
 	.rejects[0] = (const struct reject[]){
 		REJECT(get_caps, format, 1000, EOPNOTSUPP),
 		REJECT(get_caps, format, ~0u, EOPNOTSUPP),
+		REJECT(get_caps, pad, 1, EINVAL),
 		{}
 	},
 };
@@ -168,7 +170,8 @@ FIXTURE_VARIANT_ADD(ioctl, create_vm)
 };
 
 #define MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
-			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC)
+			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC | \
+			 UMBRA_MEM_LOG_PROTECT | UMBRA_MEM_LOG_ALL_SET)
 
 FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 {
@@ -182,8 +185,10 @@ FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 	},
 	.rejects[0] = (const struct reject[]){
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_LOG_PROTECT, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_LOG_ALL_SET, EINVAL),
 		REJECT(set_memslot, slot, ~0u, EINVAL),
-		REJECT(set_memslot, pad, 1, EINVAL),
+		REJECT(set_memslot, log_readers, 1, EINVAL),
 		REJECT(set_memslot, gpa, NO_GPA + 1, EINVAL),
 		REJECT(set_memslot, gpa, LIMIT, EINVAL),
 		REJECT(set_memslot, gpa, LIMIT - PAGE, EINVAL),
@@ -246,6 +251,8 @@ FIXTURE_VARIANT_ADD(ioctl, change_memslot)
 		REJECT(set_memslot, flags, UMBRA_MEM_READONLY, EINVAL),
 		REJECT(set_memslot, flags, UMBRA_MEM_NOEXEC, EINVAL),
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
+		REJECT(set_memslot, log_readers, 1u << 4, EINVAL),
+		REJECT(set_memslot, log_readers, ~0u, EINVAL),
 		REJECT(set_memslot, length, PAGE, EINVAL),
 		REJECT(set_memslot, hva, SPARE + PAGE, EINVAL),
 		{}
@@ -261,7 +268,7 @@ FIXTURE_VARIANT_ADD(ioctl, delete_memslot)
 	.rejects[0] = (const struct reject[]){
 		REJECT(set_memslot, slot, NO_SLOT, ENOENT),
 		REJECT(set_memslot, slot, ~0u, EINVAL),
-		REJECT(set_memslot, pad, 1, EINVAL),
+		REJECT(set_memslot, log_readers, 1, EINVAL),
 		{}
 	},
 };

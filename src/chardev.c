@@ -331,8 +331,6 @@ static const struct file_operations vcpu_fops = {
 
 static int do_set_memslot(struct call *call)
 {
-	if (call->arg.set_memslot.pad)
-		return -EINVAL;
 	return umbra_set_memslot(call->object, &call->arg.set_memslot);
 }
 
@@ -467,15 +465,15 @@ static int do_get_dirty_log(struct call *call)
 	struct umbra_vm *vm = call->object;
 	struct umbra_get_dirty_log *cmd = &call->arg.get_dirty_log;
 	struct umbra_log_range range = {
-		.id = cmd->slot, .first = cmd->first_page, .nr = cmd->nr_pages,
+		.id = cmd->slot, .reader = cmd->reader,
+		.first = cmd->first_page, .nr = cmd->nr_pages,
 	};
 	bool keep = cmd->flags & UMBRA_DIRTY_LOG_KEEP;
+	bool count_only = keep && !cmd->bitmap;
 	size_t bytes = BITS_TO_U64(range.nr) * sizeof(u64);
 	u64 *bits;
 	int ret;
 
-	if (cmd->pad)
-		return -EINVAL;
 	bits = log_buffer(vm, range.nr);
 	if (IS_ERR(bits))
 		return PTR_ERR(bits);
@@ -486,7 +484,8 @@ static int do_get_dirty_log(struct call *call)
 	ret = umbra_log_get(vm, &range, keep, bits);
 	mutex_unlock(&vm->slots_lock);
 	/* Not under the lock: the bitmap may lie in memory that never comes. */
-	if (!ret && copy_to_user(u64_to_user_ptr(cmd->bitmap), bits, bytes)) {
+	if (!ret && !count_only &&
+	    copy_to_user(u64_to_user_ptr(cmd->bitmap), bits, bytes)) {
 		ret = -EFAULT;
 		if (!keep)
 			umbra_log_undo(vm, &range, bits);
@@ -502,14 +501,13 @@ static int do_clear_dirty_log(struct call *call)
 	struct umbra_vm *vm = call->object;
 	struct umbra_clear_dirty_log *cmd = &call->arg.clear_dirty_log;
 	struct umbra_log_range range = {
-		.id = cmd->slot, .first = cmd->first_page, .nr = cmd->nr_pages,
+		.id = cmd->slot, .reader = cmd->reader,
+		.first = cmd->first_page, .nr = cmd->nr_pages,
 	};
 	size_t bytes = BITS_TO_U64(range.nr) * sizeof(u64);
 	u64 *bits;
 	int ret;
 
-	if (cmd->pad)
-		return -EINVAL;
 	bits = log_buffer(vm, range.nr);
 	if (IS_ERR(bits))
 		return PTR_ERR(bits);
@@ -709,6 +707,8 @@ static int do_get_caps(struct call *call)
 	const struct umbra_fmt *fmt = umbra_fmt_get(cmd->format);
 	unsigned int level;
 
+	if (cmd->pad)
+		return -EINVAL;
 	if (!fmt)
 		return -EOPNOTSUPP;
 	for (cmd->formats = 0; umbra_fmt_get(fls(cmd->formats)); )
@@ -724,6 +724,7 @@ static int do_get_caps(struct call *call)
 	cmd->max_vcpus = UMBRA_MAX_VCPUS;
 	cmd->vm_flags = UMBRA_VM_SOFT_AD;
 	cmd->max_slot_pages = UMBRA_MAX_SLOT_PAGES;
+	cmd->max_log_readers = UMBRA_LOG_READERS;
 	return 0;
 }
 

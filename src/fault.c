@@ -100,7 +100,7 @@ static bool block_fits(const struct run *r, int level)
 
 	return r->vm->pgt.layout.fmt->leaf_levels & BIT(level) &&
 	       level < r->vm->pgt.layout.levels &&
-	       !slot->dirty_bitmap &&
+	       !umbra_log_is_on(slot) &&
 	       base >= slot->base_gfn &&
 	       base + span <= umbra_memslot_end(slot) &&
 	       !((PHYS_PFN(slot->hva) - slot->base_gfn) % span) &&
@@ -179,6 +179,17 @@ static int look_up(struct run *r)
 	return NONE;
 }
 
+/*
+ * Does the log take what becomes writable for written? Not where dirty bits
+ * will tell, unless this is the write itself.
+ */
+static bool logs_writes(const struct run *r)
+{
+	return is_write(r) && umbra_log_by_protection(r->slot) &&
+	       (!umbra_log_by_d_bits(r->slot) ||
+		r->flags & UMBRA_FAULT_ACCESS);
+}
+
 /* Returns what stands in the way, or -errno. */
 static int install(struct run *r)
 {
@@ -206,7 +217,7 @@ static int install(struct run *r)
 
 	umbra_hold(&vm->hold, UMBRA_POINT_FAULT_INSTALLED, false);
 	/* Writable first, then logged (U10). */
-	if (is_write(r) && umbra_log_by_protection(r->slot))
+	if (logs_writes(r))
 		umbra_log_mark(r->slot, r->base, r->nr);
 	return NONE;
 }

@@ -119,7 +119,7 @@ static void leaf_changed(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 	if (gone & UMBRA_PTE_DIRTY) {
 		if (!PageReserved(page))
 			SetPageDirty(page);
-		if (zap->slot && zap->slot->dirty_bitmap)
+		if (zap->slot && umbra_log_is_on(zap->slot))
 			umbra_log_mark(zap->slot, gfn, nr);
 	}
 	if (!new) {

@@ -13,7 +13,8 @@ static struct umbra_memslot *locate(struct umbra_vm *vm,
 
 	lockdep_assert_held(&vm->slots_lock);
 
-	if (!slot || !slot->dirty_bitmap)
+	if (!slot || range->reader >= UMBRA_LOG_READERS ||
+	    !slot->dirty_bitmap[range->reader])
 		return ERR_PTR(-ENOENT);
 	if (range->first % 64 || !range->nr ||
 	    range->first >= slot->nr_pages ||
@@ -24,16 +25,24 @@ static struct umbra_memslot *locate(struct umbra_vm *vm,
 }
 
 /*
- * Have the next write to the pages in @bits fault. Their dirty bits go as well:
- * a leaf that is dirty later has been written since.
+ * Take pages from a reader's log, those in @mask or all, and have the next
+ * write to them fault. The one place that knows the order (U10): a write before
+ * the pages are protected is in what is handed out, one after it is logged.
+ *
+ * Dirty bits go as well: a leaf that is dirty later has been written since. If
+ * it is dirty bits that tell of writes, the other readers are to know.
  */
-static void protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
-		    const struct umbra_log_range *range, const u64 *bits)
+static void take(struct umbra_vm *vm, const struct umbra_memslot *slot,
+		 const struct umbra_log_range *range, const u64 *mask,
+		 u64 *taken)
 {
+	umbra_log_take(slot->dirty_bitmap[range->reader], range->first,
+		       range->nr, mask, taken);
 	umbra_hold(&vm->hold, UMBRA_POINT_LOG_TAKEN, true);
 	if (umbra_log_by_protection(slot))
-		umbra_protect(vm, NULL, slot->base_gfn + range->first,
-			      range->nr, (const unsigned long *)bits,
+		umbra_protect(vm, umbra_log_by_d_bits(slot) ? slot : NULL,
+			      slot->base_gfn + range->first, range->nr,
+			      (const unsigned long *)taken,
 			      UMBRA_PTE_WRITE | UMBRA_PTE_DIRTY);
 	umbra_hold(&vm->hold, UMBRA_POINT_LOG_PROTECTED, true);
 }
@@ -49,12 +58,11 @@ int umbra_log_get(struct umbra_vm *vm, const struct umbra_log_range *range,
 	if (umbra_log_by_d_bits(slot))
 		umbra_protect(vm, slot, slot->base_gfn + range->first,
 			      range->nr, NULL, UMBRA_PTE_DIRTY);
-	if (keep) {
-		umbra_log_read(slot, range->first, range->nr, bits);
-	} else {
-		umbra_log_take(slot, range->first, range->nr, NULL, bits);
-		protect(vm, slot, range, bits);
-	}
+	if (keep)
+		umbra_log_read(slot->dirty_bitmap[range->reader], range->first,
+			       range->nr, bits);
+	else
+		take(vm, slot, range, NULL, bits);
 	return 0;
 }
 
@@ -66,8 +74,7 @@ int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
 	if (IS_ERR(slot))
 		return PTR_ERR(slot);
 
-	umbra_log_take(slot, range->first, range->nr, bits, bits);
-	protect(vm, slot, range, bits);
+	take(vm, slot, range, bits, bits);
 	return 0;
 }
 
@@ -79,6 +86,7 @@ void umbra_log_undo(struct umbra_vm *vm, const struct umbra_log_range *range,
 	mutex_lock(&vm->slots_lock);
 	slot = locate(vm, range);
 	if (!IS_ERR(slot))
-		umbra_log_give_back(slot, range->first, range->nr, bits);
+		umbra_log_give_back(slot->dirty_bitmap[range->reader],
+				    range->first, range->nr, bits);
 	mutex_unlock(&vm->slots_lock);
 }

@@ -10,11 +10,13 @@
 /**
  * struct umbra_log_range - some pages of a memslot's log
  * @id: the memslot
+ * @reader: whose log
  * @first: first page, counted from the memslot's first; a multiple of 64
  * @nr: pages; a multiple of 64, or up to the memslot's last page
  */
 struct umbra_log_range {
 	u32 id;
+	u32 reader;
 	u64 first;
 	u64 nr;
 };

@@ -8,7 +8,10 @@
 
 void umbra_memslot_free(struct umbra_memslot *slot)
 {
-	kvfree(slot->dirty_bitmap);
+	unsigned int i;
+
+	for (i = 0; i < UMBRA_LOG_READERS; i++)
+		kvfree(slot->dirty_bitmap[i]);
 	kfree(slot);
 }
 

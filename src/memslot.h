@@ -25,8 +25,9 @@
  * @base_gfn: first page
  * @nr_pages: length in pages
  * @hva: the address that backs @base_gfn
- * @dirty_bitmap: a bit for each page, or NULL if there is no log. Handed from
- *	a memslot to the one that takes its place
+ * @log_readers: bit n is set if reader n has a log
+ * @dirty_bitmap: of each reader: a bit for each page, or NULL if it has no log.
+ *	Handed from a memslot to the one that takes its place
  *
  * Immutable once published, but for the bits.
  */
@@ -40,7 +41,8 @@ struct umbra_memslot {
 	gfn_t base_gfn;
 	u64 nr_pages;
 	unsigned long hva;
-	unsigned long *dirty_bitmap;
+	u32 log_readers;
+	unsigned long *dirty_bitmap[UMBRA_LOG_READERS];
 };
 
 /**

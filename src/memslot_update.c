@@ -31,11 +31,14 @@ static void replace(struct umbra_vm *vm, struct umbra_memslot *old,
 	umbra_memslots_replace(inactive(vm), old, new);
 }
 
-/* @old is in no set any more; its log may live on in @heir. */
+/* @old is in no set (any more); its logs may live on in @heir. */
 static void retire(struct umbra_memslot *old, const struct umbra_memslot *heir)
 {
-	if (heir && heir->dirty_bitmap == old->dirty_bitmap)
-		old->dirty_bitmap = NULL;
+	unsigned int i;
+
+	for (i = 0; heir && i < UMBRA_LOG_READERS; i++)
+		if (heir->dirty_bitmap[i] == old->dirty_bitmap[i])
+			old->dirty_bitmap[i] = NULL;
 	umbra_memslot_free(old);
 }
 
@@ -61,18 +64,32 @@ static bool fits(struct umbra_vm *vm, gfn_t base, u64 nr_pages,
 	return true;
 }
 
-/* Give @slot a log if its flags want one; it has none, or that of another. */
+/* A log for each of @slot's readers; those it has are its own or another's. */
 static int give_log(struct umbra_vm *vm, struct umbra_memslot *slot)
 {
-	if (!(slot->flags & UMBRA_MEM_LOG_DIRTY)) {
-		slot->dirty_bitmap = NULL;
-	} else if (!slot->dirty_bitmap) {
-		if (!umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
-			slot->dirty_bitmap = umbra_log_alloc(slot->nr_pages);
-		if (!slot->dirty_bitmap)
+	bool all = slot->flags & UMBRA_MEM_LOG_ALL_SET;
+	unsigned int i;
+
+	for (i = 0; i < UMBRA_LOG_READERS; i++) {
+		unsigned long **log = &slot->dirty_bitmap[i];
+		bool wanted = slot->log_readers & BIT(i);
+
+		if (!wanted)
+			*log = NULL;
+		else if (!*log && !umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+			*log = umbra_log_alloc(slot->nr_pages, all);
+		if (wanted && !*log)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* The readers that @cmd asks for: where there is a log, at least the first. */
+static u32 readers(const struct umbra_set_memslot *cmd)
+{
+	if (!(cmd->flags & UMBRA_MEM_LOG_DIRTY))
+		return 0;
+	return cmd->log_readers ?: BIT(0);
 }
 
 static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
@@ -89,6 +106,7 @@ static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 		return -ENOMEM;
 	slot->id = cmd->slot;
 	slot->flags = cmd->flags;
+	slot->log_readers = readers(cmd);
 	slot->base_gfn = PHYS_PFN(cmd->gpa);
 	slot->nr_pages = PHYS_PFN(cmd->length);
 	slot->hva = cmd->hva;
@@ -141,12 +159,26 @@ static int delete(struct umbra_vm *vm, struct umbra_memslot *old)
 }
 
 /*
- * The log of @new has begun, or finds writes in another way than the one of
- * @old did. What was written so far gets into the log of @old, if it had one.
- *
- * With D bits leaves lose the right to write as well, once: the fault that
- * gives it back splits blocks, which have too few D bits.
+ * Can a page of @new be written that is not in the log of each reader? So when
+ * writes are found in another way than they were in @old, or a reader is new and
+ * does not begin with all pages. With D bits always: the fault that gives the
+ * right to write back splits blocks, which have too few D bits.
  */
+static bool log_must_start(const struct umbra_memslot *old,
+			   const struct umbra_memslot *new)
+{
+	u32 method = UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_LOG_PROTECT;
+
+	if (!umbra_log_is_on(new))
+		return false;
+	if (umbra_log_is_on(old) && (old->flags ^ new->flags) & method)
+		return true;
+	return new->log_readers & ~old->log_readers &&
+	       (umbra_log_by_d_bits(new) ||
+		!(new->flags & UMBRA_MEM_LOG_ALL_SET));
+}
+
+/* What was written so far gets into the log of @old, if it had one. */
 static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
 		      const struct umbra_memslot *new)
 {
@@ -155,24 +187,25 @@ static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
 }
 
 static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
-			u32 flags)
+			const struct umbra_set_memslot *cmd)
 {
 	struct umbra_memslot *new;
 
-	if (flags == old->flags)
+	if (cmd->flags == old->flags && readers(cmd) == old->log_readers)
 		return 0;
 	new = copy(vm, old);
 	if (!new)
 		return -ENOMEM;
-	new->flags = flags;
+	new->flags = cmd->flags;
+	new->log_readers = readers(cmd);
 	if (give_log(vm, new)) {
-		kfree(new);
+		retire(new, old);
 		return -ENOMEM;
 	}
 
 	replace(vm, old, new);
 	xa_store(&vm->slot_by_id, new->id, new, GFP_KERNEL_ACCOUNT);
-	if (new->dirty_bitmap)
+	if (log_must_start(old, new))
 		start_log(vm, old, new);
 	retire(old, new);
 	return 0;
@@ -190,10 +223,14 @@ static int move(struct umbra_vm *vm, struct umbra_memslot *old,
 	if (!new || !invalid)
 		goto no_memory;
 	new->flags = cmd->flags;
+	new->log_readers = readers(cmd);
 	new->base_gfn = PHYS_PFN(cmd->gpa);
-	new->dirty_bitmap = NULL;
-	if (give_log(vm, new))
+	memset(new->dirty_bitmap, 0, sizeof(new->dirty_bitmap));
+	if (give_log(vm, new)) {
+		retire(new, NULL);
+		new = NULL;
 		goto no_memory;
+	}
 
 	invalidate(vm, old, invalid);
 	replace(vm, invalid, new);
@@ -235,17 +272,18 @@ static int update(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 	    (cmd->flags ^ old->flags) & (UMBRA_MEM_READONLY | UMBRA_MEM_NOEXEC))
 		return -EINVAL;
 	if (PHYS_PFN(cmd->gpa) == old->base_gfn)
-		return change_flags(vm, old, cmd->flags);
+		return change_flags(vm, old, cmd);
 	return move(vm, old, cmd);
 }
 
 int umbra_set_memslot(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 {
+	bool log = cmd->flags & UMBRA_MEM_LOG_DIRTY;
 	int ret;
 
 	if (cmd->slot >= UMBRA_MAX_SLOTS ||
-	    (cmd->flags & UMBRA_MEM_LOG_D_BITS &&
-	     !(cmd->flags & UMBRA_MEM_LOG_DIRTY)))
+	    (!log && (cmd->flags & UMBRA_MEM_LOG_FLAGS || cmd->log_readers)) ||
+	    cmd->log_readers >= BIT(UMBRA_LOG_READERS))
 		return -EINVAL;
 	if (mutex_lock_interruptible(&vm->slots_lock))
 		return -EINTR;

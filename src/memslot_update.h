@@ -7,8 +7,14 @@
 
 #include "vm.h"
 
-#define UMBRA_MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
-			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC)
+/* How the log is kept; nothing without UMBRA_MEM_LOG_DIRTY. */
+#define UMBRA_MEM_LOG_FLAGS	(UMBRA_MEM_LOG_D_BITS |			\
+				 UMBRA_MEM_LOG_PROTECT |		\
+				 UMBRA_MEM_LOG_ALL_SET)
+#define UMBRA_MEM_FLAGS		(UMBRA_MEM_READONLY |			\
+				 UMBRA_MEM_NOEXEC |			\
+				 UMBRA_MEM_LOG_DIRTY |			\
+				 UMBRA_MEM_LOG_FLAGS)
 
 /**
  * umbra_set_memslot() - what &UMBRA_SET_MEMSLOT does

@@ -22,6 +22,7 @@ static_assert(PAGE_SHIFT == 12);
 #define UMBRA_MAX_SLOTS		32767
 #define UMBRA_MAX_SLOT_PAGES	BIT_ULL(31)
 #define UMBRA_MAX_VCPUS		1024
+#define UMBRA_LOG_READERS	4
 
 /*
  * A leaf in no format: host physical address | UMBRA_PTE_*. 0 is "nothing".

@@ -73,19 +73,26 @@ int umbra_create_vm(int dev, uint32_t flags, uint32_t format,
 	return ret ? ret : arg.fd;
 }
 
-int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
-		      uint64_t length, void *hva)
+int umbra_set_logged(int vm, uint32_t slot, uint32_t flags, uint32_t readers,
+		     uint64_t gpa, uint64_t length, void *hva)
 {
 	struct umbra_set_memslot arg = {
 		.size = sizeof(arg),
 		.flags = flags,
 		.slot = slot,
+		.log_readers = readers,
 		.gpa = gpa,
 		.length = length,
 		.hva = pointer(hva),
 	};
 
 	return call(vm, UMBRA_SET_MEMSLOT, &arg);
+}
+
+int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
+		      uint64_t length, void *hva)
+{
+	return umbra_set_logged(vm, slot, flags, 0, gpa, length, hva);
 }
 
 int umbra_delete_memslot(int vm, uint32_t slot)
@@ -168,14 +175,15 @@ int umbra_age(int vm, uint32_t flags, uint64_t gpa, uint64_t length,
 	return 0;
 }
 
-int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
-			uint64_t first_page, uint64_t nr_pages,
-			uint64_t *bitmap, uint64_t *dirty)
+int umbra_get_reader_log(int vm, uint32_t flags, uint32_t slot,
+			 uint32_t reader, uint64_t first_page,
+			 uint64_t nr_pages, uint64_t *bitmap, uint64_t *dirty)
 {
 	struct umbra_get_dirty_log arg = {
 		.size = sizeof(arg),
 		.flags = flags,
 		.slot = slot,
+		.reader = reader,
 		.first_page = first_page,
 		.nr_pages = nr_pages,
 		.bitmap = pointer(bitmap),
@@ -186,18 +194,35 @@ int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
 	return ret;
 }
 
-int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
-			  uint64_t nr_pages, const uint64_t *bitmap)
+int umbra_clear_reader_log(int vm, uint32_t slot, uint32_t reader,
+			   uint64_t first_page, uint64_t nr_pages,
+			   const uint64_t *bitmap)
 {
 	struct umbra_clear_dirty_log arg = {
 		.size = sizeof(arg),
 		.slot = slot,
+		.reader = reader,
 		.first_page = first_page,
 		.nr_pages = nr_pages,
 		.bitmap = pointer(bitmap),
 	};
 
 	return call(vm, UMBRA_CLEAR_DIRTY_LOG, &arg);
+}
+
+int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
+			uint64_t first_page, uint64_t nr_pages,
+			uint64_t *bitmap, uint64_t *dirty)
+{
+	return umbra_get_reader_log(vm, flags, slot, 0, first_page, nr_pages,
+				    bitmap, dirty);
+}
+
+int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
+			  uint64_t nr_pages, const uint64_t *bitmap)
+{
+	return umbra_clear_reader_log(vm, slot, 0, first_page, nr_pages,
+				      bitmap);
 }
 
 int umbra_translate(int vm, uint32_t flags, uint64_t gpa,

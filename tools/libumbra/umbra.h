@@ -24,6 +24,9 @@ int umbra_create_vm(int dev, uint32_t flags, uint32_t format,
 /* A VM. */
 int umbra_set_memslot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
 		      uint64_t length, void *hva);
+/* With log_readers, a bit for each. */
+int umbra_set_logged(int vm, uint32_t slot, uint32_t flags, uint32_t readers,
+		     uint64_t gpa, uint64_t length, void *hva);
 int umbra_delete_memslot(int vm, uint32_t slot);
 int umbra_create_vcpu(int vm);
 int umbra_unmap(int vm, uint64_t gpa, uint64_t length);
@@ -35,6 +38,13 @@ int umbra_get_dirty_log(int vm, uint32_t flags, uint32_t slot,
 			uint64_t *bitmap, uint64_t *dirty);
 int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
 			  uint64_t nr_pages, const uint64_t *bitmap);
+/* The same for any reader; the two above are for reader 0. */
+int umbra_get_reader_log(int vm, uint32_t flags, uint32_t slot,
+			 uint32_t reader, uint64_t first_page,
+			 uint64_t nr_pages, uint64_t *bitmap, uint64_t *dirty);
+int umbra_clear_reader_log(int vm, uint32_t slot, uint32_t reader,
+			   uint64_t first_page, uint64_t nr_pages,
+			   const uint64_t *bitmap);
 int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
 		    struct umbra_translate *out);
 /* Sums of all parts; first_bad is the first one of all. */

@@ -110,6 +110,8 @@
  * @max_vcpus: out: number of vCPUs a VM can have
  * @vm_flags: out: the UMBRA_VM_* flags that &UMBRA_CREATE_VM accepts
  * @max_slot_pages: out: largest memslot, in pages of 4 KiB
+ * @max_log_readers: out: number of readers that a dirty log can have
+ * @pad: must be 0
  *
  * There are no version numbers: a program asks for what it needs. Fails with
  * EOPNOTSUPP if @format is unknown; format 0 always exists.
@@ -127,6 +129,8 @@ struct umbra_get_caps {
 	__u32 max_vcpus;
 	__u32 vm_flags;
 	__aligned_u64 max_slot_pages;
+	__u32 max_log_readers;
+	__u32 pad;
 };
 
 #define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
@@ -194,13 +198,32 @@ struct umbra_create_vm {
  * process itself can execute the memory.
  */
 #define UMBRA_MEM_NOEXEC	(1u << 3)
+/**
+ * define UMBRA_MEM_LOG_PROTECT - keep the dirty log by protection and by D bits
+ *
+ * Goes with UMBRA_MEM_LOG_DIRTY, for which it is the default, and
+ * UMBRA_MEM_LOG_D_BITS: the first write to a page after it was taken from the
+ * log faults and is logged at once; pages that &UMBRA_FAULT has made writable
+ * are logged only if they are written.
+ */
+#define UMBRA_MEM_LOG_PROTECT	(1u << 4)
+/**
+ * define UMBRA_MEM_LOG_ALL_SET - the log begins with all pages dirty
+ *
+ * Goes with UMBRA_MEM_LOG_DIRTY, for a reader that begins by copying everything.
+ * By write protection, turning the log on then takes no right away: pages are
+ * protected as they are taken.
+ */
+#define UMBRA_MEM_LOG_ALL_SET	(1u << 5)
 
 /**
  * struct umbra_set_memslot - ioctl(UMBRA_SET_MEMSLOT), on a VM
  * @size: sizeof(struct umbra_set_memslot)
  * @flags: UMBRA_MEM_*
  * @slot: number of the memslot, below &struct umbra_get_caps.max_slots
- * @pad: must be 0
+ * @log_readers: with UMBRA_MEM_LOG_DIRTY: bit n is set if reader n, below
+ *	&struct umbra_get_caps.max_log_readers, has a log; 0: just reader 0.
+ *	Else 0
  * @gpa: first guest physical address, a multiple of 4 KiB
  * @length: bytes, a multiple of 4 KiB; 0 deletes the memslot
  * @hva: address in the calling process that backs @gpa, a multiple of 4 KiB
@@ -208,9 +231,12 @@ struct umbra_create_vm {
  * Creates memslot @slot if it does not exist, deletes it if @length is 0 (@gpa
  * and @hva are then ignored), and otherwise changes its flags or moves it
  * to another @gpa. @length, @hva, UMBRA_MEM_READONLY and UMBRA_MEM_NOEXEC of an
- * existing memslot cannot be changed (EINVAL). Turning UMBRA_MEM_LOG_DIRTY on
- * starts with an empty log, turning it off drops the log, and a move keeps
- * neither log nor translations.
+ * existing memslot cannot be changed (EINVAL). A move keeps neither logs nor
+ * translations.
+ *
+ * Readers of the dirty log do not see each other: every write is logged for
+ * each of them, and what one takes stays in the logs of the others. A reader
+ * can be added, and begins then, or be removed, while others go on.
  *
  * When the call returns, no vCPU uses the memslot as it was before. Fails with
  * ENOENT (deleting what is not there), EEXIST (overlap), ENOMEM.
@@ -219,7 +245,7 @@ struct umbra_set_memslot {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
-	__u32 pad;
+	__u32 log_readers;
 	__aligned_u64 gpa;
 	__aligned_u64 length;
 	__aligned_u64 hva;
@@ -312,24 +338,25 @@ struct umbra_age {
  * @size: sizeof(struct umbra_get_dirty_log)
  * @flags: UMBRA_DIRTY_LOG_KEEP or 0
  * @slot: number of the memslot
- * @pad: must be 0
+ * @reader: whose log
  * @first_page: first page of the memslot, in pages of 4 KiB, multiple of 64
  * @nr_pages: pages, not 0; a multiple of 64, or up to the memslot's last page
  * @bitmap: user pointer to an array of __u64: bit n is written as 1 if page
- *	@first_page + n is dirty, else as 0
+ *	@first_page + n is dirty, else as 0. 0 with UMBRA_DIRTY_LOG_KEEP: only
+ *	count
  * @dirty: out: number of dirty pages found
  *
  * Hands out which pages vCPUs may have written. Without UMBRA_DIRTY_LOG_KEEP
  * the pages are taken from the log first, and are logged again at the next
  * write after this call began; with it they stay until &UMBRA_CLEAR_DIRTY_LOG.
  * If @bitmap cannot be written (EFAULT), no page is lost from the log.
- * Fails with ENOENT if there is no such memslot or it keeps no log.
+ * Fails with ENOENT if there is no such memslot or it keeps no log for @reader.
  */
 struct umbra_get_dirty_log {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
-	__u32 pad;
+	__u32 reader;
 	__aligned_u64 first_page;
 	__aligned_u64 nr_pages;
 	__aligned_u64 bitmap;
@@ -343,7 +370,7 @@ struct umbra_get_dirty_log {
  * @size: sizeof(struct umbra_clear_dirty_log)
  * @flags: must be 0
  * @slot: number of the memslot
- * @pad: must be 0
+ * @reader: whose log
  * @first_page: first page of the memslot, in pages of 4 KiB, multiple of 64
  * @nr_pages: pages, not 0; a multiple of 64, or up to the memslot's last page
  * @bitmap: user pointer to an array of __u64: page @first_page + n is taken
@@ -352,13 +379,13 @@ struct umbra_get_dirty_log {
  * The second half of a log read with UMBRA_DIRTY_LOG_KEEP: to be called before
  * the pages are copied, so that a write during the copy is logged again. With
  * UMBRA_MEM_LOG_D_BITS a write between the two calls is logged again, too.
- * Fails with ENOENT if there is no such memslot or it keeps no log.
+ * Fails with ENOENT if there is no such memslot or it keeps no log for @reader.
  */
 struct umbra_clear_dirty_log {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
-	__u32 pad;
+	__u32 reader;
 	__aligned_u64 first_page;
 	__aligned_u64 nr_pages;
 	__aligned_u64 bitmap;
