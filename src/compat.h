@@ -30,6 +30,16 @@ static inline long umbra_compat_fault_in_locked(unsigned long addr,
 #endif
 }
 
+/*
+ * Until 6.10 the primary MMU tells what a page is replaced by. All who do so do
+ * it between start and end of an invalidation of that one page.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define UMBRA_HAS_CHANGE_PTE	1
+#else
+#define UMBRA_HAS_CHANGE_PTE	0
+#endif
+
 /* Huge mappings of what is not memory exist since 6.12, and are marked. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 static inline bool pmd_special(pmd_t pmd)

@@ -31,6 +31,8 @@ void umbra_inv_begin(struct umbra_vm *vm, gfn_t start, gfn_t end)
 		WRITE_ONCE(inv->range.start, min(inv->range.start, start));
 		WRITE_ONCE(inv->range.end, max(inv->range.end, end));
 	}
+	inv->mixed = inv->in_progress;
+	WRITE_ONCE(inv->removed, 0);
 	WRITE_ONCE(inv->in_progress, inv->in_progress + 1);
 	write_unlock(&vm->mmu_lock);
 }
@@ -56,6 +58,16 @@ void umbra_inv_end(struct umbra_vm *vm, gfn_t start, gfn_t end)
 
 	if (wq_has_sleeper(&inv->wq))
 		wake_up_all(&inv->wq);
+}
+
+bool umbra_inv_only(struct umbra_vm *vm, gfn_t gfn)
+{
+	const struct umbra_invalidation *inv = &vm->inv;
+
+	lockdep_assert_held(&vm->mmu_lock);
+
+	return inv->in_progress == 1 && !inv->mixed &&
+	       inv->range.start == gfn && inv->range.end == gfn + 1;
 }
 
 gfn_t umbra_inv_clip(struct umbra_vm *vm, gfn_t start, gfn_t end)

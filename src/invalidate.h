@@ -84,6 +84,17 @@ gfn_t umbra_inv_clip(struct umbra_vm *vm, gfn_t start, gfn_t end);
 bool umbra_inv_retry(struct umbra_vm *vm, u64 seq, gfn_t start, gfn_t end);
 
 /**
+ * umbra_inv_only() - has nothing but one page been invalidated for a while?
+ * @vm: the VM; mmu_lock is held
+ * @gfn: the page
+ *
+ * Return: true if an invalidation of just this page is in progress, and no
+ * other one has been since it began. Whatever begins later finds what is
+ * installed under the same hold of mmu_lock.
+ */
+bool umbra_inv_only(struct umbra_vm *vm, gfn_t gfn);
+
+/**
  * umbra_inv_wait() - sleep while a page is being invalidated
  * @vm: the VM
  * @gfn: the page

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 
 #include "age.h"
+#include "compat.h"
 #include "invalidate.h"
 #include "notifier.h"
 
@@ -16,11 +17,20 @@ static struct umbra_vm *mn_to_vm(struct mmu_notifier *mn)
 	return container_of(mn, struct umbra_vm, mn);
 }
 
-/* Count an invalidation that is about to read the active set (U9). */
+/*
+ * Between enter() and leave() no other set becomes the active one (U9), and no
+ * memslot of it is freed: they do what SRCU would do, from start to end, and
+ * cost an invalidation that meets no memslot little more.
+ */
+static struct umbra_memslots *pinned_slots(struct umbra_vm *vm)
+{
+	return rcu_dereference_check(vm->slots, READ_ONCE(vm->active));
+}
+
 static void enter(struct umbra_vm *vm)
 {
 	spin_lock(&vm->active_lock);
-	vm->active++;
+	WRITE_ONCE(vm->active, vm->active + 1);
 	spin_unlock(&vm->active_lock);
 }
 
@@ -29,7 +39,8 @@ static void leave(struct umbra_vm *vm)
 	bool last;
 
 	spin_lock(&vm->active_lock);
-	last = !--vm->active;
+	WRITE_ONCE(vm->active, vm->active - 1);
+	last = !vm->active;
 	spin_unlock(&vm->active_lock);
 	if (last && wq_has_sleeper(&vm->active_wq))
 		wake_up_all(&vm->active_wq);
@@ -83,22 +94,23 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 	struct umbra_memslots *slots;
 	struct umbra_hva_iter it;
 	struct umbra_range gfns;
-	int idx;
+	umbra_leaf_t removed = 0;
 
 	enter(vm);
-	idx = srcu_read_lock(&vm->srcu);
-	slots = umbra_vm_slots(vm);
+	slots = pinned_slots(vm);
 	if (hull(slots, range->start, range->end, &gfns)) {
 		umbra_stat_inc(vm, invalidations);
 		umbra_inv_begin(vm, gfns.start, gfns.end);
 		umbra_hold(&vm->hold, UMBRA_POINT_INVALIDATE_BEGUN, may_sleep);
 		umbra_for_each_hva(&it, slots, range->start, range->end)
-			umbra_zap(vm, it.slot, it.gfn, it.gfn_end, may_sleep);
+			removed |= umbra_zap(vm, it.slot, it.gfn, it.gfn_end,
+					     may_sleep);
+		if (UMBRA_HAS_CHANGE_PTE && gfns.end - gfns.start == 1)
+			WRITE_ONCE(vm->inv.removed, removed);
 		umbra_hold(&vm->hold, UMBRA_POINT_INVALIDATE_ZAPPED, may_sleep);
 	} else {
 		umbra_stat_inc(vm, invalidations_missed);
 	}
-	srcu_read_unlock(&vm->srcu, idx);
 	/* Not even a range that may not block is refused: end must come (U17) */
 	return 0;
 }
@@ -108,17 +120,59 @@ static void invalidate_range_end(struct mmu_notifier *mn,
 {
 	struct umbra_vm *vm = mn_to_vm(mn);
 	struct umbra_range gfns;
-	int idx;
 
 	umbra_hold(&vm->hold, UMBRA_POINT_INVALIDATE_END,
 		   mmu_notifier_range_blockable(range));
-	idx = srcu_read_lock(&vm->srcu);
-	/* The same set as at the start: it cannot change meanwhile (U9). */
-	if (hull(umbra_vm_slots(vm), range->start, range->end, &gfns))
+	/* If none is in progress this one has met no memslot, and does not. */
+	if (READ_ONCE(vm->inv.in_progress) &&
+	    hull(pinned_slots(vm), range->start, range->end, &gfns))
 		umbra_inv_end(vm, gfns.start, gfns.end);
-	srcu_read_unlock(&vm->srcu, idx);
 	leave(vm);
 }
+
+#if UMBRA_HAS_CHANGE_PTE
+/*
+ * What the new page may be used for: nothing that the old one could not be, and
+ * never to write, which is for a fault to find out about (U19).
+ */
+static umbra_leaf_t replacement(struct umbra_vm *vm, pte_t pte)
+{
+	if (!pte_access_permitted(pte, false) || pte_special(pte) ||
+	    pte_devmap(pte))
+		return 0;
+	return PFN_PHYS(pte_pfn(pte)) |
+	       (READ_ONCE(vm->inv.removed) &
+		~(umbra_leaf_t)(UMBRA_PTE_WRITE | UMBRA_PTE_DIRTY));
+}
+
+/*
+ * KSM and copy-on-write put another page into one that start has just zapped, and
+ * end is still to come. Save the next access a fault if nothing else has been
+ * invalidated meanwhile: what had begun before may have been here before, and
+ * would leave the new leaf behind. What begins later finds it.
+ *
+ * Called under a lock of the primary page table: nothing is allocated.
+ */
+static void change_pte(struct mmu_notifier *mn, struct mm_struct *mm,
+		       unsigned long address, pte_t pte)
+{
+	struct umbra_vm *vm = mn_to_vm(mn);
+	struct umbra_hva_iter it;
+	umbra_leaf_t leaf;
+
+	if (!READ_ONCE(vm->inv.removed) ||
+	    !umbra_hva_first(&it, pinned_slots(vm), address, address + 1))
+		return;
+	read_lock(&vm->mmu_lock);
+	if (!vm->dead && umbra_inv_only(vm, it.gfn)) {
+		leaf = replacement(vm, pte);
+		if (leaf && umbra_pgtable_map(&vm->pgt, it.gfn, 0, &leaf, 1,
+					      NULL) > 0)
+			umbra_stat_inc(vm, mapped);
+	}
+	read_unlock(&vm->mmu_lock);
+}
+#endif
 
 static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
 		u32 flags, struct umbra_gather *gather)
@@ -187,4 +241,7 @@ const struct mmu_notifier_ops umbra_mn_ops = {
 	.clear_flush_young	= clear_flush_young,
 	.clear_young		= clear_young,
 	.test_young		= test_young,
+#if UMBRA_HAS_CHANGE_PTE
+	.change_pte		= change_pte,
+#endif
 };

@@ -37,6 +37,9 @@ struct umbra_range {
  * @seq: invalidations that have ended. Written under the write side of
  *	mmu_lock
  * @in_progress: invalidations that have begun and not ended. Likewise
+ * @mixed: if @in_progress, there was more than one since that was 0. Likewise
+ * @removed: if there was but one, and of one page: the attributes of the leaf
+ *	that it has zapped. Set by who has begun it, and cleared by umbra_inv_begin()
  * @range: if @in_progress, a range that covers them all. Likewise
  * @history: [n % UMBRA_INV_HISTORY]: the range of the invalidation whose end
  *	made @seq n + 1. Likewise
@@ -45,6 +48,8 @@ struct umbra_range {
 struct umbra_invalidation {
 	u64 seq;
 	u64 in_progress;
+	bool mixed;
+	umbra_leaf_t removed;
 	struct umbra_range range;
 	struct umbra_range history[UMBRA_INV_HISTORY];
 	wait_queue_head_t wq;
