@@ -18,22 +18,25 @@ const struct umbra_fmt *umbra_fmt_get(u32 id)
 	return id < ARRAY_SIZE(formats) ? formats[id] : NULL;
 }
 
-int umbra_layout_init(struct umbra_layout *l, const struct umbra_fmt *fmt,
-		      unsigned int gpa_bits, enum umbra_ad ad)
+void umbra_layout_size(struct umbra_layout *l, const struct umbra_fmt *fmt,
+		       unsigned int gpa_bits)
 {
 	unsigned int gfn_bits = gpa_bits - PAGE_SHIFT;
 	unsigned int below;
 
 	l->fmt = fmt;
-	l->bits = &fmt->bits[ad];
-	if (!l->bits->leaf_mask[0])
-		return -EOPNOTSUPP;
-
 	for (l->levels = fmt->levels_min; ; l->levels++) {
 		below = UMBRA_TABLE_BITS * (l->levels - 1);
 		if (gfn_bits <= below + fmt->root_bits)
 			break;
 	}
 	l->root_bits = fmt->root_varies ? gfn_bits - below : fmt->root_bits;
-	return 0;
+}
+
+int umbra_layout_init(struct umbra_layout *l, const struct umbra_fmt *fmt,
+		      unsigned int gpa_bits, enum umbra_ad ad)
+{
+	umbra_layout_size(l, fmt, gpa_bits);
+	l->bits = &fmt->bits[ad];
+	return l->bits->leaf_mask[0] ? 0 : -EOPNOTSUPP;
 }

@@ -15,6 +15,9 @@
  * first access and the first write fault; what the leaf allows then is kept in
  * bits that the hardware ignores. POWER8 and MIPS work in this way, and so does
  * EPT without accessed and dirty flags.
+ *
+ * A table that a guest has written is not made of these. What stands in its
+ * entries, and what hardware would say of it, is in struct umbra_guest_bits.
  */
 #ifndef UMBRA_FMT_H
 #define UMBRA_FMT_H
@@ -48,6 +51,67 @@ struct umbra_fmt_bits {
 	} attr[4];
 };
 
+/* What the walk of a guest's table does about A and D. */
+enum umbra_guest_ad {
+	UMBRA_GUEST_AD_NONE,	/* not a mode of the format */
+	UMBRA_GUEST_AD_SET,	/* sets them, as the hardware does */
+	UMBRA_GUEST_AD_FAULT,	/* old, or written and clean, is a fault */
+	UMBRA_GUEST_AD_IGNORE,	/* the bits mean nothing */
+};
+
+/**
+ * struct umbra_guest_bits - what the entries of a guest's table mean
+ * @present: an entry with none of these is absent
+ * @table_mask: bits that tell a table from a leaf, above level 0
+ * @table: their value in a table
+ * @page: a leaf at level 0 has one of these; 0: whatever is present is a leaf
+ * @leaf_levels: bit n is set if a leaf may stand at level n
+ * @misplaced: UMBRA_NESTED_*: an entry that may not stand at its level
+ * @too_high: UMBRA_NESTED_*: an address past the address size
+ * @reserved: must be 0: [0] in a leaf, [1] in a table entry
+ * @table_need_mask: bits of a table entry that have to have one value
+ * @table_need: that value
+ * @bad: values that are reserved, of several bits together; @mask 0: none
+ * @block_ignored: low bits of the address of a block that are not checked
+ * @user: an entry gives no right without all of these
+ * @user_optional: only if the accesses are those of a user
+ * @right: [n]: UMBRA_PTE_* bit n is given if any of @mask is set, or, with
+ *	@clear, if none is
+ * @hierarchical: tables on the way down take rights away, too
+ * @young: the accessed bit of a leaf
+ * @dirty: its dirty bit
+ * @table_young: the accessed bit of a table entry, or 0
+ * @ad: what is done about them, by who sets A and D
+ */
+struct umbra_guest_bits {
+	u64 present;
+	u64 table_mask;
+	u64 table;
+	u64 page;
+	u8 leaf_levels;
+	u8 misplaced;
+	u8 too_high;
+	u64 reserved[2];
+	u64 table_need_mask;
+	u64 table_need;
+	struct {
+		u64 mask;
+		u64 value;
+	} bad[4];
+	u64 block_ignored;
+	u64 user;
+	bool user_optional;
+	struct {
+		u64 mask;
+		bool clear;
+	} right[3];
+	bool hierarchical;
+	u64 young;
+	u64 dirty;
+	u64 table_young;
+	enum umbra_guest_ad ad[UMBRA_NR_AD];
+};
+
 /**
  * struct umbra_fmt - a page-table format
  * @name: as in the architecture's manual, for people
@@ -65,6 +129,7 @@ struct umbra_fmt_bits {
  * @table: their value in a table entry
  * @table_bits: all other bits of a table entry but its address
  * @bits: the bits of a leaf, by enum umbra_ad; no @leaf_mask: not supported
+ * @guest: the bits of a guest's table
  */
 struct umbra_fmt {
 	const char *name;
@@ -82,6 +147,7 @@ struct umbra_fmt {
 	u64 table;
 	u64 table_bits;
 	struct umbra_fmt_bits bits[UMBRA_NR_AD];
+	struct umbra_guest_bits guest;
 };
 
 extern const struct umbra_fmt umbra_fmt_x86_npt;
@@ -90,6 +156,9 @@ extern const struct umbra_fmt umbra_fmt_arm64_s2;
 extern const struct umbra_fmt umbra_fmt_riscv_g;
 extern const struct umbra_fmt umbra_fmt_power_radix;
 extern const struct umbra_fmt umbra_fmt_mips_vz;
+
+/* Of guests only: no VM has tables of this format. */
+extern const struct umbra_fmt umbra_fmt_x86_64;
 
 /**
  * umbra_fmt_get() - the format with a number
@@ -133,6 +202,15 @@ struct umbra_layout {
 	u8 levels;
 	u8 root_bits;
 };
+
+/**
+ * umbra_layout_size() - how large a table has to be
+ * @l: the layout; all but @l->bits is set
+ * @fmt: the format
+ * @gpa_bits: address size, within @fmt's limits
+ */
+void umbra_layout_size(struct umbra_layout *l, const struct umbra_fmt *fmt,
+		       unsigned int gpa_bits);
 
 /**
  * umbra_layout_init() - lay out a table

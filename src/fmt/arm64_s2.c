@@ -25,6 +25,7 @@
 #define SH_INNER	(3ULL << 8)
 #define AF		BIT_ULL(10)
 #define DBM		BIT_ULL(51)
+#define XNX		BIT_ULL(53)	/* set: some levels of privilege only */
 #define XN		BIT_ULL(54)	/* with bit 53 clear: at all levels */
 #define SW_W		BIT_ULL(56)
 #define SW_D		BIT_ULL(57)
@@ -65,6 +66,24 @@ const struct umbra_fmt umbra_fmt_arm64_s2 = {
 			.leaf_bits	= UMBRA_LEAF_BITS(SW),
 			.attr		= { { SW_W }, { XN, true }, { AF },
 					    { SW_D } },
+		},
+	},
+	.guest = {
+		.present	= VALID,
+		.table_mask	= TABLE,
+		.table		= TABLE,
+		.page		= TABLE,
+		.leaf_levels	= BIT(0) | BIT(1) | BIT(2),
+		.misplaced	= UMBRA_NESTED_NOT_PRESENT,
+		.too_high	= UMBRA_NESTED_ADDRESS_SIZE,
+		.block_ignored	= GENMASK_ULL(29, 12),
+		.right		= { { S2AP_R }, { S2AP_W | DBM },
+				    { XN | XNX, true } },
+		.young		= AF,
+		.dirty		= S2AP_W,
+		.ad = {
+			[UMBRA_AD_HW] = UMBRA_GUEST_AD_SET,
+			[UMBRA_AD_SW] = UMBRA_GUEST_AD_FAULT,
 		},
 	},
 };

@@ -27,6 +27,7 @@
 #define SW_LEAF	BIT_ULL(60)
 #define TABLE	BIT_ULL(61)
 #define XI	BIT_ULL(62)
+#define RI	BIT_ULL(63)
 #define ADDR	GENMASK_ULL(53, 6)
 
 #define SW(w, x, a, d)							\
@@ -53,6 +54,19 @@ const struct umbra_fmt umbra_fmt_mips_vz = {
 			.attr		= { { SW_W }, { XI, true }, { SW_A },
 					    { SW_DIRTY } },
 		},
+	},
+	.guest = {
+		.present	= SW_LEAF | TABLE,
+		.table_mask	= TABLE,
+		.table		= TABLE,
+		.page		= SW_LEAF,
+		.leaf_levels	= BIT(0) | BIT(1),
+		.misplaced	= UMBRA_NESTED_RESERVED,
+		.too_high	= UMBRA_NESTED_ADDRESS_SIZE,
+		.right		= { { RI, true }, { SW_W | D }, { XI, true } },
+		.young		= V,
+		.dirty		= D,
+		.ad = { [UMBRA_AD_SW] = UMBRA_GUEST_AD_FAULT },
 	},
 };
 

@@ -63,6 +63,24 @@ const struct umbra_fmt umbra_fmt_power_radix = {
 					    { C_BIT } },
 		},
 	},
+	.guest = {
+		.present	= V,
+		.table_mask	= L,
+		.page		= L,
+		.leaf_levels	= BIT(0) | BIT(1) | BIT(2),
+		.misplaced	= UMBRA_NESTED_RESERVED,
+		.too_high	= UMBRA_NESTED_ADDRESS_SIZE,
+		.reserved	= { 0, GENMASK_ULL(61, 57) | GENMASK_ULL(11, 5) },
+		.table_need_mask = GENMASK_ULL(4, 0),
+		.table_need	= NLS,
+		.right		= { { EAA_R }, { EAA_W }, { EAA_X } },
+		.young		= R_BIT,
+		.dirty		= C_BIT,
+		.ad = {
+			[UMBRA_AD_HW] = UMBRA_GUEST_AD_SET,
+			[UMBRA_AD_SW] = UMBRA_GUEST_AD_FAULT,
+		},
+	},
 };
 
 #define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | V | L)

@@ -23,6 +23,7 @@
 #define SW_W	BIT_ULL(8)
 #define SW_LEAF	BIT_ULL(9)
 #define ADDR	GENMASK_ULL(53, 10)
+#define HIGH	GENMASK_ULL(63, 54)	/* Svnapot and Svpbmt are not there */
 
 #define LEAF(w, x, a, d)						\
 	(R | U | (w) * W | (x) * X | (a) * A | (d) * D)
@@ -54,6 +55,24 @@ const struct umbra_fmt umbra_fmt_riscv_g = {
 			.leaf		= { SW_LEAF, SW_LEAF },
 			.leaf_bits	= UMBRA_LEAF_BITS(SW),
 			.attr		= { { SW_W }, { X }, { A }, { D } },
+		},
+	},
+	.guest = {
+		.present	= V,
+		.table_mask	= R | W | X,
+		.page		= R | W | X,
+		.leaf_levels	= GENMASK(UMBRA_MAX_LEVELS - 1, 0),
+		.misplaced	= UMBRA_NESTED_NOT_PRESENT,
+		.too_high	= UMBRA_NESTED_ADDRESS_SIZE,
+		.reserved	= { HIGH, HIGH | U | A | D },
+		.bad		= { { R | W, W } },
+		.user		= U,
+		.right		= { { R }, { W }, { X } },
+		.young		= A,
+		.dirty		= D,
+		.ad = {
+			[UMBRA_AD_HW] = UMBRA_GUEST_AD_SET,
+			[UMBRA_AD_SW] = UMBRA_GUEST_AD_FAULT,
 		},
 	},
 };

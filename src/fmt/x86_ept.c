@@ -15,7 +15,10 @@
 #define R	BIT_ULL(0)
 #define W	BIT_ULL(1)
 #define X	BIT_ULL(2)
+#define TYPE	GENMASK_ULL(5, 3)
 #define TYPE_WB	(6ULL << 3)
+#define TYPE_2	(2ULL << 3)		/* reserved, as are 3 and 7 */
+#define TYPE_3	(3ULL << 3)
 #define PAGE	BIT_ULL(7)		/* a leaf above level 0 */
 #define A	BIT_ULL(8)
 #define D	BIT_ULL(9)
@@ -58,6 +61,26 @@ const struct umbra_fmt umbra_fmt_x86_ept = {
 			.leaf		= { SW_LEAF, SW_LEAF | PAGE },
 			.leaf_bits	= UMBRA_LEAF_BITS(SW),
 			.attr		= { { SW_W }, { SW_X }, { A }, { D } },
+		},
+	},
+	.guest = {
+		.present	= R | W | X,
+		.table_mask	= PAGE,
+		.leaf_levels	= BIT(0) | BIT(1) | BIT(2),
+		.misplaced	= UMBRA_NESTED_RESERVED,
+		.too_high	= UMBRA_NESTED_RESERVED,
+		.reserved	= { 0, GENMASK_ULL(6, 3) },
+		.bad		= { { R | W, W },
+				    { TYPE, TYPE_2 }, { TYPE, TYPE_3 },
+				    { TYPE, TYPE } },
+		.right		= { { R }, { W }, { X } },
+		.hierarchical	= true,
+		.young		= A,
+		.dirty		= D,
+		.table_young	= A,
+		.ad = {
+			[UMBRA_AD_HW] = UMBRA_GUEST_AD_SET,
+			[UMBRA_AD_SW] = UMBRA_GUEST_AD_IGNORE,
 		},
 	},
 };

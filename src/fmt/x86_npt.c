@@ -2,25 +2,14 @@
 /*
  * AMD nested paging, four or five levels.
  *
- * The entries are those of long mode: AMD64 Architecture Programmer's Manual,
- * volume 2, section 5.3 (layout), 5.4 (protection, A and D bits) and 15.25.5:
- * a nested walk is always a user access, so U/S is set everywhere.
- *
- *	63 | 62      52 | 51     12 | 11 9 | 8 | 7  | 6 | 5 | 4 3 | 2   | 1   | 0
- *	NX | available  | address   | avl  | G | PS | D | A | 0 0 | U/S | R/W | P
+ * The entries are those of long mode. AMD64 Architecture Programmer's Manual,
+ * volume 2, section 15.25.5: a nested walk is always a user access, so U/S is
+ * set everywhere.
  */
-#include "fmt.h"
+#include "x86.h"
 
-#define P	BIT_ULL(0)
-#define RW	BIT_ULL(1)
-#define US	BIT_ULL(2)
-#define A	BIT_ULL(5)
-#define D	BIT_ULL(6)
-#define PS	BIT_ULL(7)		/* not at level 0, where it is PAT */
 #define SW_LEAF	BIT_ULL(9)
 #define SW_W	BIT_ULL(10)
-#define NX	BIT_ULL(63)
-#define ADDR	GENMASK_ULL(51, 12)
 
 #define LEAF(w, x, a, d)	(US | (w) * RW | !(x) * NX | (a) * A | (d) * D)
 
@@ -53,6 +42,7 @@ const struct umbra_fmt umbra_fmt_x86_npt = {
 			.attr		= { { SW_W }, { NX, true }, { A }, { D } },
 		},
 	},
+	.guest = { X86_GUEST },
 };
 
 /* Nothing overlaps, and the bits used are those of the picture above. */

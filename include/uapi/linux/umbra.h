@@ -93,6 +93,31 @@
  * no accessed and dirty bits: only with UMBRA_VM_SOFT_AD.
  */
 #define UMBRA_FMT_MIPS_VZ	5
+/**
+ * define UMBRA_FMT_X86_64 - AMD64 long mode, for tables of guests only
+ *
+ * AMD64 Architecture Programmer's Manual, volume 2, section 5.3. Four levels
+ * for 48 bits of virtual address, five above. An address is given without its
+ * sign extension.
+ */
+#define UMBRA_FMT_X86_64	6
+
+/** define UMBRA_NESTED_NOT_PRESENT - the entry is absent */
+#define UMBRA_NESTED_NOT_PRESENT	1
+/** define UMBRA_NESTED_RIGHTS - the guest's table does not allow the access */
+#define UMBRA_NESTED_RIGHTS		2
+/** define UMBRA_NESTED_RESERVED - reserved bits are set in the entry */
+#define UMBRA_NESTED_RESERVED		3
+/**
+ * define UMBRA_NESTED_ACCESS_FLAG - the entry is old, or clean and written to
+ *
+ * And the guest's hardware is one that does not set these bits.
+ */
+#define UMBRA_NESTED_ACCESS_FLAG	4
+/** define UMBRA_NESTED_ADDRESS_SIZE - an address past the VM's address size */
+#define UMBRA_NESTED_ADDRESS_SIZE	5
+/** define UMBRA_NESTED_NO_MEMORY - the table lies where no memory is */
+#define UMBRA_NESTED_NO_MEMORY		6
 
 /* ------------------------------------------------------------ /dev/umbra */
 
