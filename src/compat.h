@@ -71,4 +71,20 @@ static inline pud_t *umbra_pud_offset(p4d_t *p4d, unsigned long addr)
 #define umbra_pud_offset	pud_offset
 #endif
 
+/*
+ * Does an entry that is present let the process read? pte_access_permitted()
+ * and its like say so, but those of RISC-V know PROT_NONE, and what can only be
+ * executed, as readable.
+ */
+static inline bool umbra_compat_readable(u64 entry)
+{
+#ifdef CONFIG_RISCV
+	u64 need = _PAGE_PRESENT | _PAGE_READ;
+
+	return (entry & need) == need;
+#else
+	return true;
+#endif
+}
+
 #endif /* UMBRA_COMPAT_H */

@@ -54,7 +54,8 @@ static int walk_pte(struct host_walk *w, pmd_t pmd)
 	for (; w->addr < end; w->addr += PAGE_SIZE, ptep++) {
 		pte_t pte = READ_ONCE(*ptep);
 
-		if (!pte_access_permitted(pte, w->write))
+		if (!umbra_compat_readable(pte_val(pte)) ||
+		    !pte_access_permitted(pte, w->write))
 			return -ENOENT;
 		if (pte_special(pte) ? !is_zero_pfn(pte_pfn(pte)) :
 		    pte_devmap(pte) || is_secret(pte_pfn(pte)))
@@ -91,7 +92,8 @@ static int walk_pmd(struct host_walk *w, pud_t pud)
 		return -ENOENT;
 	if (!pmd_leaf(pmd))
 		return walk_pte(w, pmd);
-	if (!pmd_access_permitted(pmd, w->write))
+	if (!umbra_compat_readable(pmd_val(pmd)) ||
+	    !pmd_access_permitted(pmd, w->write))
 		return -ENOENT;
 	if (pmd_special(pmd) || pmd_devmap(pmd))
 		return -EFAULT;
@@ -106,7 +108,8 @@ static int walk_pud(struct host_walk *w, p4d_t p4d)
 		return -ENOENT;
 	if (!pud_leaf(pud))
 		return walk_pmd(w, pud);
-	if (!pud_access_permitted(pud, w->write))
+	if (!umbra_compat_readable(pud_val(pud)) ||
+	    !pud_access_permitted(pud, w->write))
 		return -ENOENT;
 	if (pud_special(pud) || pud_devmap(pud))
 		return -EFAULT;
