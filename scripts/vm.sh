@@ -65,10 +65,7 @@ files+=("$tmp/command")
 for file in "$top/build/$kernel$variant"/*.ko "$top/build${cross:+/$debian}/selftests"; do
 	[[ ! -e $file ]] || files+=("$file")
 done
-# QEMU before 8.1 may run a stale breakpoint of a kernel that patches its code while
-# another CPU executes it. Boot does most of that; so init starts the other CPUs.
-# KVM is not to keep from others what no guest of its uses.
-cmdline="console=$console port=$port panic=-1 maxcpus=1 kvm.enable_virt_at_load=0"
+cmdline="console=$console port=$port panic=-1 $boot"
 if [[ $interactive ]]; then
 	cmdline+=" quiet interactive=1" # the latter is a variable of init's
 	timeout=${timeout:-86400}

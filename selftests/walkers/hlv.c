@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RISC-V: HLV, HLVX and HSV, with the given root in hgatp.
+ * RISC-V: HLV, HSV, and a guest of three instructions, with the given root in
+ * hgatp.
  *
  * Sections are those of the hypervisor extension in the RISC-V Instruction Set
  * Manual, volume II (chapter 8 of the version of 2021).
@@ -8,11 +9,15 @@
  * The instructions access memory as VS-mode would, which has no translation of
  * its own as vsatp is 0: the address is a guest physical one. A page fault of
  * the G-stage does not say whether an entry is not valid or forbids the access.
+ *
+ * HLVX would do for fetches, but that of QEMU 7.2 checks the right to read. So
+ * the processor has to go there.
  */
 #include <linux/irqflags.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include <asm/asm-extable.h>
+#include <asm/cacheflush.h>
 #include <asm/cpufeature.h>
 #include <asm/csr.h>
 #include <asm/hwcap.h>
@@ -22,7 +27,6 @@
 
 /* Section 8.3.1: funct7 and rs2, or what takes its place, tell them apart. */
 #define INSN_HLV_D	".insn r 0x73, 4, 0x36, %[value], %[gpa], x0"
-#define INSN_HLVX_WU	".insn r 0x73, 4, 0x34, %[value], %[gpa], x3"
 #define INSN_HSV_D	".insn r 0x73, 4, 0x37, x0, %[gpa], %[value]"
 
 int walker_init(void)
@@ -62,38 +66,76 @@ static bool store(u64 gpa, u64 value)
 	return !trapped;
 }
 
-/* Reads as instructions are fetched: with the permission to execute. */
-static bool fetch(u64 gpa, u32 *value)
+/*
+ * Run in VS-mode what is at @gpa, until it traps: section 8.6 on SRET and what a
+ * trap leaves behind. Interrupts of the host are such traps, too. No register is
+ * left to the guest but through sscratch, which the kernel has no use for here.
+ */
+static u64 run_guest(u64 gpa)
 {
-	unsigned long word;
-	bool trapped;
+	register u64 a0 asm("a0");
 
-	asm volatile(TRY(INSN_HLVX_WU)
-		     : [value] "=&r" (word), [trapped] "=&r" (trapped)
-		     : [gpa] "r" (gpa) : "memory");
-	*value = word;
-	return !trapped;
+	csr_write(CSR_SEPC, gpa);
+	csr_set(CSR_SSTATUS, SR_SPP);
+	csr_set(CSR_HSTATUS, HSTATUS_SPV);
+	asm volatile("addi	sp, sp, -32\n"
+		     "sd	s0, 0(sp)\n"
+		     "sd	gp, 8(sp)\n"
+		     "sd	tp, 16(sp)\n"
+		     "lla	t0, 1f\n"
+		     "csrrw	t0, stvec, t0\n"
+		     "sd	t0, 24(sp)\n"
+		     "csrw	sscratch, sp\n"
+		     "sret\n"
+		     ".balign	4\n"
+		     "1:\n"
+		     "csrrw	sp, sscratch, zero\n"
+		     "ld	t0, 24(sp)\n"
+		     "csrw	stvec, t0\n"
+		     "ld	tp, 16(sp)\n"
+		     "ld	gp, 8(sp)\n"
+		     "ld	s0, 0(sp)\n"
+		     "addi	sp, sp, 32\n"
+		     : "=r" (a0)
+		     :
+		     : "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6",
+		       "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s1", "s2",
+		       "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11",
+		       "memory");
+	return a0;
+}
+
+/* The value is what the guest had in a0 when it made its call. */
+static bool fetch(u64 gpa, u64 *value)
+{
+	unsigned long old_hedeleg = csr_swap(CSR_HEDELEG, 0);
+
+	local_flush_icache_all();
+	*value = run_guest(gpa);
+	csr_write(CSR_HEDELEG, old_hedeleg);
+	return csr_read(CSR_SCAUSE) == EXC_SUPERVISOR_SYSCALL;
 }
 
 static bool access(u32 kind, u64 gpa, u64 *value)
 {
-	u32 low, high;
-
 	switch (kind) {
 	case UMBRA_WALK_READ:
 		return load(gpa, value);
 	case UMBRA_WALK_WRITE:
 		return store(gpa, *value);
 	default:
-		if (!fetch(gpa, &low) || !fetch(gpa + 4, &high))
-			return false;
-		*value = low | (u64)high << 32;
-		return true;
+		return fetch(gpa, value);
 	}
 }
 
+static const unsigned long page_fault[] = {
+	[UMBRA_WALK_READ]	= EXC_LOAD_GUEST_PAGE_FAULT,
+	[UMBRA_WALK_WRITE]	= EXC_STORE_GUEST_PAGE_FAULT,
+	[UMBRA_WALK_EXEC]	= EXC_INST_GUEST_PAGE_FAULT,
+};
+
 /*
- * The trap is the kernel's, which fixes it up. Section 8.2.8: htval then is the
+ * The trap is the kernel's, which fixes it up, or our own. Section 8.2.8: htval then is the
  * address of the fault, shifted right by two bits, which stval, being the guest
  * virtual address, still has.
  */
@@ -116,13 +158,10 @@ static void translate(struct umbra_walk *w, unsigned long hgatp)
 		w->has = UMBRA_WALK_HAS_GPA;
 		w->fault_gpa = csr_read(CSR_HTVAL) << 2 |
 			       (csr_read(CSR_STVAL) & 3);
-		if (cause == (w->access == UMBRA_WALK_WRITE ?
-			      EXC_STORE_GUEST_PAGE_FAULT :
-			      EXC_LOAD_GUEST_PAGE_FAULT))
+		if (cause == page_fault[w->access])
 			w->result = UMBRA_WALK_FAULT;
 	}
 
-	asm volatile(HFENCE_GVMA(zero, zero) : : : "memory");
 	csr_write(CSR_HSTATUS, old_hstatus);
 	csr_write(CSR_VSATP, old_vsatp);
 	csr_write(CSR_HGATP, old_hgatp);
@@ -155,6 +194,10 @@ int walker_walk(struct umbra_walk *w)
 	if (!has_mode(hgatp))
 		return -EOPNOTSUPP;
 
-	translate(w, hgatp);
+	do {
+		if (signal_pending(current))
+			return -EINTR;
+		translate(w, hgatp);
+	} while (w->result == UMBRA_WALK_ODD && w->detail & CAUSE_IRQ_FLAG);
 	return 0;
 }

@@ -55,8 +55,9 @@
  * @gpa_bits: guest physical address size
  * @access: UMBRA_WALK_READ, WRITE or EXEC
  * @gpa: what to translate, a multiple of 8; of 16 for EXEC
- * @value: the value to store; out: the value loaded. EXEC loads as well, but
- *	for x86_64, where there must be "mov $value, %rax; vmmcall" at @gpa
+ * @value: the value to store; out: the value loaded. For EXEC there has to be
+ *	code at @gpa that loads it: x86_64: "mov $value, %rax; vmmcall";
+ *	riscv64: "lui a0, ...; addiw a0, a0, ...; ecall"
  * @scratch_gpa: UMBRA_WALK_SCRATCH pages that the table maps, writable
  * @scratch_hva: the same pages in this process
  * @result: out: UMBRA_WALK_DONE, ABSENT, OLD, DENIED, FAULT or ODD
