@@ -39,7 +39,7 @@ help:
 	@echo 'make              build umbra.ko for $(KERNELS), into build/'
 	@echo 'make KDIR=DIR     build it for the kernel whose build directory is DIR'
 	@echo 'make demo         shadow a real process in a guest, and show every step'
-	@echo 'make check        all checks and tests, on stock kernels and the debug kernel'
+	@echo 'make check        all checks and tests, on stock and debug kernels, arm64, riscv64'
 	@echo 'make check-quick  most of them, on one stock kernel, in under two minutes'
 	@echo 'make kunit        the unit tests, on the debug kernel'
 	@echo 'make selftests    build the selftests, into build/selftests/'

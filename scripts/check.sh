@@ -10,7 +10,7 @@ set -euo pipefail
 
 quick=${1:-}
 kernels=(debian-6.12)
-[[ $quick ]] || kernels+=(debian-6.1 debug)
+[[ $quick ]] || kernels+=(debian-6.1 debug arm64 riscv64)
 
 # stage NAME COMMAND...: a part that must bring results.
 stage() {
@@ -22,7 +22,7 @@ stage() {
 
 everything() {
 	"$scripts/deps.sh" build kernel vm check
-	rm -rf "$top/build/selftests" # programs whose source is gone are no tests
+	rm -rf "$top/build"/{,arm64/,riscv64/}selftests # programs whose source is gone are no tests
 	stage "static checks" "$scripts/static.sh" "$quick"
 	[[ $quick ]] || stage "unit tests" "$scripts/kunit.sh" debug
 	for kernel in "${kernels[@]}"; do
