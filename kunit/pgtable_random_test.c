@@ -332,7 +332,9 @@ static void split(struct kunit *test, struct pair *p)
 	KUNIT_ASSERT_EQ(test, g->end, p->end);
 	umbra_gather_init(g);
 	KUNIT_ASSERT_EQ(test, 0, umbra_memcache_topup(&p->t.mc));
-	umbra_pgtable_make(&p->t.pgt, p->start, block->level, leaf, &p->t.mc);
+	KUNIT_ASSERT_TRUE(test, umbra_pgtable_make(&p->t.pgt, p->start,
+						   block->level, leaf,
+						   umbra_memcache_get(&p->t.mc)));
 	umbra_model_split(&p->m, block);
 	compare(test, p);
 }

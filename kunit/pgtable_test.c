@@ -720,7 +720,10 @@ static void a_block_can_be_split(struct kunit *test)
 		expect_leaves(test, 0);
 
 		KUNIT_ASSERT_EQ(test, 0, umbra_memcache_topup(&p->t.mc));
-		umbra_pgtable_make(table(test), span, level, block, &p->t.mc);
+		KUNIT_EXPECT_TRUE(test,
+				  umbra_pgtable_make(table(test), span, level,
+						     block,
+						     umbra_memcache_get(&p->t.mc)));
 		KUNIT_EXPECT_EQ(test, tables(test), levels(test) - level);
 		expect_leaves(test, 1 << UMBRA_TABLE_BITS);
 		for (i = 0; i < 1 << UMBRA_TABLE_BITS; i++) {
@@ -743,7 +746,7 @@ static void only_a_block_can_be_split(struct kunit *test)
 	gfn_t one = umbra_level_span(1);
 	struct pgtable_test *p = test->priv;
 	struct umbra_memcache *mc = &p->t.mc;
-	int i;
+	u64 *page;
 
 	map(test, 0, 0, W);
 	map(test, one, 1, W);
@@ -757,10 +760,12 @@ static void only_a_block_can_be_split(struct kunit *test)
 
 	/* The table that was filled goes back as it came: empty. */
 	KUNIT_ASSERT_EQ(test, 0, umbra_memcache_topup(mc));
-	umbra_pgtable_make(table(test), one, 1, umbra_test_leaf(one, A), mc);
-	KUNIT_EXPECT_EQ(test, mc->nr, ARRAY_SIZE(mc->table));
-	for (i = 0; i < mc->nr; i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(mc->table[i], 0, PAGE_SIZE));
+	page = umbra_memcache_get(mc);
+	KUNIT_EXPECT_FALSE(test, umbra_pgtable_make(table(test), one, 1,
+						    umbra_test_leaf(one, A),
+						    page));
+	KUNIT_EXPECT_NULL(test, memchr_inv(page, 0, PAGE_SIZE));
+	umbra_memcache_put(mc, page);
 	KUNIT_EXPECT_EQ(test, lookup(test, one), umbra_test_leaf(one, W));
 	expect_leaves(test, 2);
 	umbra_test_table_settle(test, &p->t);

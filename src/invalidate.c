@@ -291,9 +291,14 @@ void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn)
 	struct umbra_gather gather;
 	umbra_leaf_t block;
 	gfn_t start, end;
+	u64 *table;
 	int level;
 
 	if (!umbra_pgtable_lookup(&vm->pgt, gfn, &level) || !level)
+		return;
+	/* Before the block is gone. */
+	table = umbra_memcache_get(mc);
+	if (WARN_ON_ONCE(!table))
 		return;
 	start = ALIGN_DOWN(gfn, umbra_level_span(level));
 	end = start + umbra_level_span(level);
@@ -305,9 +310,13 @@ void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn)
 	block = umbra_pgtable_break(&vm->pgt, start, level, &gather);
 	umbra_flush(vm, &gather);
 	umbra_hold(&vm->hold, UMBRA_POINT_SPLIT_BROKEN, false);
-	if (block) {
-		umbra_pgtable_make(&vm->pgt, start, level, block, mc);
+	if (!block) {
+		umbra_memcache_put(mc, table);
+	} else if (umbra_pgtable_make(&vm->pgt, start, level, block, table)) {
 		umbra_stat_inc(vm, splits);
+	} else {
+		umbra_memcache_put(mc, table);
+		umbra_vm_break(vm, "a leaf where a block is being split");
 	}
 	spin_unlock(&vm->zap_lock);
 	umbra_inv_end(vm, start, end);

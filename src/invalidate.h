@@ -155,7 +155,8 @@ void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end);
  * @end: first page after it
  *
  * Its last tables may span more than the memslot did, so nobody installs
- * anywhere for a moment.
+ * anywhere for a moment. Takes zap_lock and does not sleep: it walks all tables
+ * of the range in one go, but they are empty of leaves.
  */
 void umbra_prune(struct umbra_vm *vm, gfn_t start, gfn_t end);
 

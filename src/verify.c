@@ -9,16 +9,23 @@
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 #include "host_walk.h"
 #include "invalidate.h"
-#include "mmio.h"
 #include "verify.h"
+
+/* Pages of a block that are compared under one hold of mmu_lock. */
+#define VERIFY_PAGES	(SZ_16M >> PAGE_SHIFT)
+
+#define NOWHERE		(~0ULL)
 
 struct verify {
 	struct umbra_vm *vm;
 	const struct umbra_memslots *slots;
 	struct umbra_verify *out;
+	gfn_t from;	/* where a block that has been begun goes on, or NOWHERE */
+	gfn_t rest;	/* the same, for the next time */
 };
 
 /* Does the primary MMU map the page of @leaf, for all that @leaf allows? */
@@ -65,23 +72,19 @@ static bool page_ok(const struct verify *v, gfn_t gfn, umbra_leaf_t leaf)
 static void verify_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t leaf,
 			umbra_leaf_t same)
 {
-	const struct verify *v = ctx;
+	gfn_t end = gfn + min_t(u64, nr, VERIFY_PAGES);
+	struct verify *v = ctx;
 
-	v->out->leaves++;
-	for (; nr && page_ok(v, gfn, leaf); nr--, gfn++)
+	if (gfn != v->from)
+		v->out->leaves++;
+	if (nr > VERIFY_PAGES)
+		v->rest = end;
+	for (; gfn < end && page_ok(v, gfn, leaf); gfn++)
 		leaf += PAGE_SIZE;
-	if (nr && !v->out->mismatches++)
-		v->out->first_bad = gfn << PAGE_SHIFT;
-}
-
-/* An MMIO entry that counts says that there is no memslot. */
-static void verify_mmio(void *ctx, gfn_t gfn, u64 nr, u32 tag)
-{
-	const struct verify *v = ctx;
-
-	if (umbra_mmio_current(v->slots, tag) &&
-	    umbra_memslots_first(v->slots, gfn, gfn + nr) &&
-	    !v->out->mismatches++)
+	if (gfn == end)
+		return;
+	v->rest = NOWHERE;	/* a leaf is wrong once */
+	if (!v->out->mismatches++)
 		v->out->first_bad = gfn << PAGE_SHIFT;
 }
 
@@ -89,40 +92,48 @@ static bool verify_stop(void *ctx)
 {
 	const struct verify *v = ctx;
 
-	return need_resched() || rwlock_needbreak(&v->vm->mmu_lock);
+	return v->rest != NOWHERE || need_resched() ||
+	       rwlock_needbreak(&v->vm->mmu_lock);
 }
 
 static const struct umbra_leaf_ops verify_ops = {
 	.leaf	= verify_leaf,
-	.mmio	= verify_mmio,
 	.stop	= verify_stop,
 };
 
-/* Compare up to where an invalidation is in progress, or someone waits. */
-static void verify_some(struct umbra_vm *vm, gfn_t *gfn, gfn_t end,
-			struct umbra_verify *out)
+/*
+ * Compare up to where an invalidation is in progress, or someone waits, or some
+ * way into a large block.
+ */
+static void verify_some(struct verify *v, gfn_t *gfn, gfn_t end)
 {
-	struct verify v = { .vm = vm, .out = out };
+	struct umbra_vm *vm = v->vm;
 	int idx = srcu_read_lock(&vm->srcu);
 
-	v.slots = umbra_vm_slots(vm);
+	v->slots = umbra_vm_slots(vm);
+	v->from = v->rest;
+	v->rest = NOWHERE;
 	read_lock(&vm->mmu_lock);
 	umbra_pgtable_visit(&vm->pgt, gfn, umbra_inv_clip(vm, *gfn, end),
-			    &verify_ops, &v);
+			    &verify_ops, v);
 	read_unlock(&vm->mmu_lock);
 	srcu_read_unlock(&vm->srcu, idx);
+	if (v->rest != NOWHERE)
+		*gfn = v->rest;
 }
 
 int umbra_verify(struct umbra_vm *vm, gfn_t *gfn, gfn_t end,
 		 struct umbra_verify *out)
 {
+	struct verify v = { .vm = vm, .out = out, .rest = NOWHERE };
+
 	while (*gfn < end) {
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();
 		if (umbra_inv_wait(vm, *gfn))
 			return -EINTR;
-		verify_some(vm, gfn, end, out);
+		verify_some(&v, gfn, end);
 	}
 	return 0;
 }
