@@ -430,7 +430,7 @@ static struct umbra_access_op load_op = { .op = UMBRA_OP_LOAD, .len = 8 };
 FIXTURE_VARIANT_ADD(ioctl, access)
 {
 	IOCTL(VCPU, UMBRA_ACCESS, umbra_access, done),
-	.flags = UMBRA_ACCESS_NOWAIT,
+	.flags = UMBRA_ACCESS_NOWAIT | UMBRA_ACCESS_EXITS,
 	.arg.access = { .ops = (uintptr_t)&load_op, .nr_ops = 1 },
 	.rejects[0] = (const struct reject[]){
 		REJECT(access, ops, NO_POINTER, EFAULT),

@@ -84,7 +84,7 @@ bool guest_quiet(const struct guest *g)
 	ret = hold_ctl(g->vm, UMBRA_TEST_QUERY, 0, 0, 0, &state);
 	if (ret != -ENOTTY && (ret || state.in_progress || state.active))
 		return false;
-	return !umbra_get_caps(g->dev, UMBRA_FMT_X86_NPT, &caps) &&
+	return !umbra_get_caps(g->dev, g->format, &caps) &&
 	       !umbra_verify(g->vm, 0, 1ULL << caps.gpa_bits_max, &verify) &&
 	       !verify.mismatches;
 }

@@ -19,6 +19,7 @@
 /* A VM with one vCPU and one memslot of anonymous memory at gpa 0. */
 struct guest {
 	int dev;
+	uint32_t format;
 	int vm;
 	int vcpu;
 	uint8_t *mem;

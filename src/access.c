@@ -8,6 +8,7 @@
  */
 #include "access.h"
 #include "fault.h"
+#include "mmio.h"
 
 /* What is done to the memory at @p, under the lock of the TLB. */
 typedef void (*touch_fn)(void *p, void *ctx);
@@ -20,8 +21,12 @@ static int walk(struct umbra_vcpu *vcpu, gfn_t gfn, u32 access,
 	int level, ret;
 
 	umbra_stat_inc(vcpu->vm, tlb_misses);
+	if (umbra_mmio_cached(vcpu, gfn))
+		return -ENXIO;
 	ret = umbra_pgtable_translate(&vcpu->vm->pgt, gfn, access, &leaf,
 				      &level);
+	if (ret == -ENXIO && !umbra_mmio_holds(vcpu, gfn, leaf))
+		ret = -ENOENT;
 	if (ret)
 		return ret;
 	umbra_tlb_fill(&vcpu->tlb, gfn, level, leaf);
@@ -30,8 +35,8 @@ static int walk(struct umbra_vcpu *vcpu, gfn_t gfn, u32 access,
 }
 
 /*
- * Returns -ENOENT or -EACCES if there is no good enough translation, -ENOTUNIQ
- * if there are two.
+ * Returns -ENOENT or -EACCES if there is no good enough translation, -ENXIO if
+ * there can be none, -ENOTUNIQ if there are two.
  */
 static int try_touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access,
 		     touch_fn touch, void *ctx)
@@ -62,6 +67,7 @@ static int touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access, u32 flags,
 		 touch_fn fn, void *ctx)
 {
 	u32 fault_flags = UMBRA_FAULT_ACCESS;
+	gfn_t gfn;
 	int ret;
 
 	if (access == UMBRA_PTE_WRITE)
@@ -71,20 +77,22 @@ static int touch(struct umbra_vcpu *vcpu, gpa_t gpa, u32 access, u32 flags,
 	if (flags & UMBRA_ACCESS_NOWAIT)
 		fault_flags |= UMBRA_FAULT_NOWAIT;
 
-	for (;;) {
-		gfn_t gfn = PHYS_PFN(gpa);
-
+	do {
 		ret = try_touch(vcpu, gpa, access, fn, ctx);
-		if (ret == -ENOENT || ret == -EACCES)
-			ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
-					  gfn + 1, fault_flags);
-		else
+		if (ret == -ENXIO)
+			umbra_stat_inc(vcpu->vm, mmio_cached);
+		if (ret != -ENOENT && ret != -EACCES)
 			break;
-		if (ret)
-			return ret;
-	}
+		gfn = PHYS_PFN(gpa);
+		ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn, gfn + 1,
+				  fault_flags);
+		if (ret == -ENOENT)
+			ret = -ENXIO;
+	} while (!ret);
 	if (!ret)
 		umbra_stat_inc(vcpu->vm, accesses);
+	else if (ret == -ENXIO)
+		umbra_stat_inc(vcpu->vm, mmio);
 	return ret;
 }
 

@@ -17,7 +17,8 @@
  *
  * Sleeps if it has to fault.
  *
- * Return: 0, or an error of umbra_fault().
+ * Return: 0; -ENXIO if there is no memslot: the access is for an emulator; or
+ * another error of umbra_fault().
  */
 int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
 			u32 flags);
@@ -32,7 +33,8 @@ int umbra_access_atomic(struct umbra_vcpu *vcpu, struct umbra_access_op *op,
  *
  * Sleeps if it has to fault.
  *
- * Return: 0, or an error of umbra_fault().
+ * Return: 0; -ENXIO if there is no memslot: the access is for an emulator; or
+ * another error of umbra_fault().
  */
 int umbra_access_copy(struct umbra_vcpu *vcpu, gpa_t gpa, unsigned int len,
 		      bool write, u32 flags);

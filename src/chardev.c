@@ -207,9 +207,18 @@ static int do_fault(struct call *call)
 	return progress(cmd->done, ret);
 }
 
+/* An access that ended with -ENXIO: @len bytes at @gpa. */
+static void mmio_exit(struct umbra_exit *exit, gpa_t gpa, u32 len, u64 data)
+{
+	exit->reason = UMBRA_EXIT_MMIO;
+	exit->len = len;
+	exit->gpa = gpa;
+	exit->data = len < sizeof(data) ? data & (BIT_ULL(8 * len) - 1) : data;
+}
+
 /* A READ or WRITE, page by page through the bounce buffer. */
 static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
-		   u32 flags)
+		   u32 flags, struct umbra_exit *exit)
 {
 	bool write = op->op == UMBRA_OP_WRITE;
 	void __user *user = u64_to_user_ptr(op->value);
@@ -227,6 +236,13 @@ static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
 		if (write && copy_from_user(vcpu->bounce, user, n))
 			return -EFAULT;
 		ret = umbra_access_copy(vcpu, gpa, n, write, flags);
+		if (ret == -ENXIO) {
+			u64 data = 0;
+
+			if (write && n <= sizeof(data))
+				memcpy(&data, vcpu->bounce, n);
+			mmio_exit(exit, gpa, n, data);
+		}
 		if (ret)
 			return ret;
 		if (!write && copy_to_user(user, vcpu->bounce, n))
@@ -236,7 +252,7 @@ static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
 }
 
 static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
-		 u32 flags)
+		 u32 flags, struct umbra_exit *exit)
 {
 	u64 limit = vcpu->vm->gfn_limit << PAGE_SHIFT;
 	struct umbra_access_op op;
@@ -252,7 +268,7 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	switch (op.op) {
 	case UMBRA_OP_READ:
 	case UMBRA_OP_WRITE:
-		return do_copy(vcpu, &op, flags);
+		return do_copy(vcpu, &op, flags, exit);
 	case UMBRA_OP_LOAD:
 	case UMBRA_OP_STORE:
 	case UMBRA_OP_CMPXCHG:
@@ -267,6 +283,10 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	if (op.op != UMBRA_OP_STORE && put_user(op.value, &user->value))
 		return -EFAULT;
 	ret = umbra_access_atomic(vcpu, &op, flags);
+	if (ret == -ENXIO)
+		mmio_exit(exit, op.gpa, op.len,
+			  op.op == UMBRA_OP_STORE ||
+			  op.op == UMBRA_OP_CMPXCHG ? op.value : 0);
 	if (!ret && op.op != UMBRA_OP_STORE &&
 	    put_user(op.value, &user->value))
 		ret = -EFAULT;
@@ -282,14 +302,19 @@ static int do_access(struct call *call)
 
 	if (!cmd->nr_ops)
 		return -EINVAL;
+	if (cmd->flags & UMBRA_ACCESS_EXITS && cmd->size < sizeof(*cmd))
+		return -EINVAL;
+	memset(&cmd->exit, 0, sizeof(cmd->exit));
 	for (cmd->done = 0; cmd->done < cmd->nr_ops; cmd->done++) {
 		if (cmd->done && signal_pending(current))
 			break;
 		cond_resched();
-		ret = do_op(vcpu, &ops[cmd->done], cmd->flags);
+		ret = do_op(vcpu, &ops[cmd->done], cmd->flags, &cmd->exit);
 		if (ret)
 			break;
 	}
+	if (ret == -ENXIO)
+		ret = cmd->flags & UMBRA_ACCESS_EXITS ? 0 : -ENOENT;
 	return progress(cmd->done, ret);
 }
 
@@ -297,8 +322,8 @@ static const struct ioctl_op vcpu_ops[] = {
 	IOCTL_OP(UMBRA_FAULT, umbra_fault, done,
 		 UMBRA_FAULT_WRITE | UMBRA_FAULT_EXEC | UMBRA_FAULT_NOWAIT,
 		 do_fault),
-	IOCTL_OP(UMBRA_ACCESS, umbra_access, done, UMBRA_ACCESS_NOWAIT,
-		 do_access),
+	IOCTL_OP(UMBRA_ACCESS, umbra_access, done,
+		 UMBRA_ACCESS_NOWAIT | UMBRA_ACCESS_EXITS, do_access),
 };
 
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long user)
@@ -625,6 +650,8 @@ static int do_get_stats(struct call *call)
 	cmd->tlb_misses = sum.tlb_misses;
 	cmd->tlb_conflicts = sum.tlb_conflicts;
 	cmd->accesses = sum.accesses;
+	cmd->mmio = sum.mmio;
+	cmd->mmio_cached = sum.mmio_cached;
 	return 0;
 }
 
@@ -637,6 +664,13 @@ static int do_test(struct call *call)
 
 	if (cmd->pad)
 		return -EINVAL;
+	if (cmd->op == UMBRA_TEST_GENERATION) {
+		if (cmd->generation % 2)
+			return -EINVAL;
+		mutex_lock(&vm->slots_lock);
+		WRITE_ONCE(umbra_vm_slots(vm)->generation, cmd->generation);
+		mutex_unlock(&vm->slots_lock);
+	}
 	ret = umbra_hold_ctl(&vm->hold, cmd);
 	if (ret)
 		return ret;
@@ -647,6 +681,7 @@ static int do_test(struct call *call)
 	cmd->in_progress = vm->inv.in_progress;
 	cmd->sequence = vm->inv.seq;
 	read_unlock(&vm->mmu_lock);
+	cmd->generation = umbra_vm_generation(vm);
 	cmd->leaves = atomic_long_read(&vm->pgt.nr_leaves);
 	cmd->root = __pa(vm->pgt.root);
 	cmd->levels = vm->pgt.layout.levels;

@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "host_walk.h"
 #include "invalidate.h"
+#include "mmio.h"
 
 /*
  * One run of pages: neighbours in one memslot, and in one table of the lowest
@@ -73,9 +74,13 @@ static int find_slot(struct run *r)
 	const struct umbra_memslots *slots = umbra_vm_slots(r->vm);
 
 	r->slot = umbra_memslots_first(slots, r->gfn, r->gfn + 1);
-	if (!r->slot)
+	if (!r->slot) {
+		if (r->flags & UMBRA_FAULT_ACCESS)
+			umbra_mmio_remember(r->vm, slots, r->gfn,
+					    &r->supplies->mc);
 		return -ENOENT;
-	r->generation = slots->generation;
+	}
+	r->generation = READ_ONCE(slots->generation);
 	if (r->slot->flags & UMBRA_MEM_INVALID)
 		return SLOT_UPDATE;
 	if (!allowed(r))

@@ -7,7 +7,8 @@
  *
  *	table	(entry & table_mask) == table; the address of a lower table
  *	leaf	(entry & leaf_mask) == leaf; the address of memory, attributes
- *	absent	anything else, and always 0
+ *	absent	anything else: 0 or, in an MMIO entry, a tag. The hardware looks at
+ *		neither, and finds nothing mapped
  *
  * Each format has two sets of bits. With UMBRA_AD_HW the hardware sets the
  * accessed and dirty bits. With UMBRA_AD_SW it need not have any: an old leaf
@@ -22,6 +23,7 @@
 #ifndef UMBRA_FMT_H
 #define UMBRA_FMT_H
 
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <asm/byteorder.h>
 
@@ -128,6 +130,8 @@ struct umbra_guest_bits {
  * @table_mask: bits that tell a table entry; level 0 has none
  * @table: their value in a table entry
  * @table_bits: all other bits of a table entry but its address
+ * @mmio: a bit that marks an MMIO entry; ignored by the hardware in an entry
+ *	that is absent
  * @bits: the bits of a leaf, by enum umbra_ad; no @leaf_mask: not supported
  * @guest: the bits of a guest's table
  */
@@ -146,6 +150,7 @@ struct umbra_fmt {
 	u64 table_mask;
 	u64 table;
 	u64 table_bits;
+	u64 mmio;
 	struct umbra_fmt_bits bits[UMBRA_NR_AD];
 	struct umbra_guest_bits guest;
 };
@@ -315,6 +320,26 @@ static inline umbra_leaf_t umbra_entry_leaf(const struct umbra_layout *l,
 		if (!(entry & l->bits->attr[i].mask) == l->bits->attr[i].clear)
 			leaf |= BIT(i + 1);
 	return leaf;
+}
+
+/* The tag of an MMIO entry stands where others have the address. */
+#define UMBRA_MMIO_TAG_BITS	20
+
+static inline u64 umbra_make_mmio(const struct umbra_layout *l, u32 tag)
+{
+	return l->fmt->mmio | (u64)tag << __ffs64(l->fmt->addr_mask);
+}
+
+static inline bool umbra_entry_is_mmio(const struct umbra_layout *l, u64 entry,
+				       int level)
+{
+	return entry & l->fmt->mmio && !umbra_entry_is_leaf(l, entry, level) &&
+	       !umbra_entry_is_table(l, entry, level);
+}
+
+static inline u32 umbra_entry_tag(const struct umbra_layout *l, u64 entry)
+{
+	return (entry & l->fmt->addr_mask) >> __ffs64(l->fmt->addr_mask);
 }
 
 #endif /* UMBRA_FMT_H */

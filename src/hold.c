@@ -121,6 +121,7 @@ int umbra_hold_ctl(struct umbra_hold *hold, struct umbra_test *cmd)
 							timeout);
 		break;
 	case UMBRA_TEST_QUERY:
+	case UMBRA_TEST_GENERATION:
 		break;
 	default:
 		return -EOPNOTSUPP;

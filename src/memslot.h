@@ -49,7 +49,8 @@ struct umbra_memslot {
  * struct umbra_memslots - one set of memslots
  * @by_gfn: the memslots, by page; they do not overlap
  * @by_hva: the memslots, by address; they may
- * @generation: grows with every set that becomes the active one
+ * @generation: grows by two with every update; odd until the readers of the
+ *	set before this one have gone (U7). 64 bits do not wrap
  * @index: which of the nodes of a memslot are in this set
  */
 struct umbra_memslots {

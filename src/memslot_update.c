@@ -13,6 +13,7 @@
 #include "dirty_log.h"
 #include "invalidate.h"
 #include "memslot_update.h"
+#include "mmio.h"
 #include "notifier.h"
 
 /* The set that nobody reads. */
@@ -24,10 +25,17 @@ static struct umbra_memslots *inactive(struct umbra_vm *vm)
 static void replace(struct umbra_vm *vm, struct umbra_memslot *old,
 		    struct umbra_memslot *new)
 {
+	u64 generation = umbra_vm_slots(vm)->generation;
 	struct umbra_memslots *slots = inactive(vm);
 
 	umbra_memslots_replace(slots, old, new);
+	slots->generation = generation + 1;
 	umbra_publish_slots(vm, slots);
+	/* What was remembered of the old set, up to now, counts no more (U7). */
+	generation += 2;
+	if (!umbra_mmio_tag(generation))
+		umbra_mmio_drop(vm);
+	WRITE_ONCE(slots->generation, generation);
 	umbra_memslots_replace(inactive(vm), old, new);
 }
 

@@ -63,8 +63,6 @@ void umbra_publish_slots(struct umbra_vm *vm, struct umbra_memslots *slots)
 {
 	lockdep_assert_held(&vm->slots_lock);
 
-	slots->generation = umbra_vm_slots(vm)->generation + 1;
-
 	wait_event(vm->active_wq, try_publish(vm, slots));
 	umbra_hold(&vm->hold, UMBRA_POINT_SLOTS_PUBLISHED, true);
 	synchronize_srcu_expedited(&vm->srcu);

@@ -79,7 +79,8 @@ void umbra_pgtable_destroy(struct umbra_pgtable *pgt)
  * A walk visits the entries of [start, end) in the order of their addresses.
  *
  * @entries sees each run of neighbouring entries of one table that are no
- * tables themselves: all of a table at level 0, single entries above it. @gfn
+ * tables themselves: all of a table at level 0, single ones, if they are not 0,
+ * above it. @gfn
  * is the first page of the range that the run maps.
  *
  * @table sees a table entry after everything below it, if all it spans lies
@@ -133,7 +134,7 @@ static bool walk_table(struct walk *w, u64 *table, int level)
 			if (!on)
 				return false;
 		} else {
-			if (umbra_entry_is_leaf(l, entry, level))
+			if (entry)
 				w->entries(w, table + i, 1, w->next, level);
 			w->next = min(w->end, base + span);
 			if (stopped(w))
@@ -159,11 +160,19 @@ static u64 leaf_pages(const struct walk *w, gfn_t gfn, int level)
 	return min(w->end, ALIGN(gfn + 1, umbra_level_span(level))) - gfn;
 }
 
-/* Have the absent entry @ptep point to @table; false if it is not absent. */
-static bool link_table(struct umbra_pgtable *pgt, u64 *ptep, void *table)
+/* Nothing is mapped, and no table is there. */
+static bool is_absent(const struct umbra_layout *l, u64 entry, int level)
 {
-	u64 absent = 0;
+	return !entry || umbra_entry_is_mmio(l, entry, level);
+}
 
+/*
+ * Have an entry of @pgt, which is @absent, point to @table; false if it has
+ * changed.
+ */
+static bool link_table(struct umbra_pgtable *pgt, u64 *ptep, u64 absent,
+		       void *table)
+{
 	/* A full barrier: the table is filled before it can be reached. */
 	if (!entry_try_cmpxchg(&pgt->layout, ptep, &absent,
 			       umbra_make_table(&pgt->layout, __pa(table))))
@@ -189,10 +198,10 @@ static u64 *descend(struct umbra_pgtable *pgt, gfn_t gfn, int bottom,
 
 		if (*level == bottom)
 			return ptep;
-		if (!entry && mc) {
+		if (mc && is_absent(l, entry, *level)) {
 			void *new = umbra_memcache_get(mc);
 
-			if (new && !link_table(pgt, ptep, new))
+			if (new && !link_table(pgt, ptep, entry, new))
 				umbra_memcache_put(mc, new);
 			entry = umbra_entry_read(l, ptep);
 		}
@@ -309,7 +318,7 @@ bool umbra_pgtable_make(struct umbra_pgtable *pgt, gfn_t gfn, int level,
 							       level - 1));
 	rcu_read_lock();
 	ptep = descend(pgt, gfn, level, &at, NULL);
-	made = at == level && link_table(pgt, ptep, table);
+	made = at == level && link_table(pgt, ptep, 0, table);
 	rcu_read_unlock();
 	if (made)
 		atomic_long_add(nr, &pgt->nr_leaves);
@@ -327,10 +336,11 @@ static void unmap_entries(struct walk *w, u64 *ptep, unsigned int nr,
 
 	gfn = ALIGN_DOWN(gfn, span);
 	for (i = 0; i < nr; i++, gfn += span) {
-		u64 old;
+		u64 old = umbra_entry_read(l, ptep + i);
 
-		if (!READ_ONCE(ptep[i]))
+		if (!umbra_entry_is_leaf(l, old, level))
 			continue;
+		/* Again: A and D may have been set since (U11). */
 		old = entry_xchg(l, ptep + i, 0);
 		umbra_gather_range(w->gather, gfn, gfn + span);
 		w->ops->leaf(w->ctx, gfn, span, umbra_entry_leaf(l, old), 0);
@@ -380,7 +390,7 @@ static bool prune(struct walk *w, u64 *table, int level, gfn_t base)
 		    base < w->end && w->start < base + span &&
 		    prune(w, table_of(l, entry), level - 1, base))
 			unmap_table(w, table + i, entry, base, level);
-		else if (entry)
+		else if (!is_absent(l, entry, level))
 			empty = false;
 	}
 	return empty;
@@ -450,6 +460,49 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 		;
 }
 
+void umbra_pgtable_set_mmio(struct umbra_pgtable *pgt, gfn_t gfn, int level,
+			    u32 tag, struct umbra_memcache *mc)
+{
+	const struct umbra_layout *l = &pgt->layout;
+	u64 *ptep, old;
+	int at;
+
+	rcu_read_lock();
+	ptep = descend(pgt, gfn, level, &at, mc);
+	old = umbra_entry_read(l, ptep);
+	if (at == level && is_absent(l, old, level))
+		entry_try_cmpxchg(l, ptep, &old, umbra_make_mmio(l, tag));
+	rcu_read_unlock();
+}
+
+static void clear_mmio_entries(struct walk *w, u64 *ptep, unsigned int nr,
+			       gfn_t gfn, int level)
+{
+	const struct umbra_layout *l = &w->pgt->layout;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		u64 entry = umbra_entry_read(l, ptep + i);
+
+		/* What is no longer there has been replaced. */
+		if (umbra_entry_is_mmio(l, entry, level))
+			entry_try_cmpxchg(l, ptep + i, &entry, 0);
+	}
+}
+
+bool umbra_pgtable_clear_mmio(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
+			      const struct umbra_leaf_ops *ops, void *ctx)
+{
+	struct walk w = {
+		.pgt = pgt, .start = *next, .end = end, .next = *next,
+		.ops = ops, .ctx = ctx, .entries = clear_mmio_entries,
+	};
+	bool done = walk(&w);
+
+	*next = w.next;
+	return done;
+}
+
 static void show_entries(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 			 int level)
 {
@@ -460,6 +513,10 @@ static void show_entries(struct walk *w, u64 *ptep, unsigned int nr, gfn_t gfn,
 		u64 entry = umbra_entry_read(l, ptep + i);
 		umbra_leaf_t leaf;
 
+		if (w->ops->mmio && umbra_entry_is_mmio(l, entry, level))
+			w->ops->mmio(w->ctx, gfn + i,
+				     leaf_pages(w, gfn + i, level),
+				     umbra_entry_tag(l, entry));
 		if (!umbra_entry_is_leaf(l, entry, level))
 			continue;
 		leaf = umbra_entry_leaf(l, entry);
@@ -498,6 +555,11 @@ int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
 	ptep = descend(pgt, gfn, 0, level, NULL);
 	old = umbra_entry_read(l, ptep);
 	do {
+		if (umbra_entry_is_mmio(l, old, *level)) {
+			*leaf = umbra_entry_tag(l, old);
+			ret = -ENXIO;
+			break;
+		}
 		if (!umbra_entry_is_leaf(l, old, *level)) {
 			ret = -ENOENT;
 			break;

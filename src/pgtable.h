@@ -37,11 +37,14 @@ struct umbra_pgtable {
  * @leaf: called for each leaf that was found, or that changed from @old to
  *	@new (0: removed); it maps @nr pages from @gfn on. The one place that
  *	sees all that leaves lose. Must not sleep
+ * @mmio: called for each MMIO entry, with the pages it stands for and its tag,
+ *	by umbra_pgtable_visit() alone. May be NULL. Must not sleep
  * @stop: called between tables; true ends the walk there. May be NULL
  */
 struct umbra_leaf_ops {
 	void (*leaf)(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 		     umbra_leaf_t new);
+	void (*mmio)(void *ctx, gfn_t gfn, u64 nr, u32 tag);
 	bool (*stop)(void *ctx);
 };
 
@@ -163,6 +166,34 @@ void umbra_pgtable_clear(struct umbra_pgtable *pgt, gfn_t start, gfn_t end,
 			 const struct umbra_leaf_ops *ops, void *ctx);
 
 /**
+ * umbra_pgtable_set_mmio() - turn the absent entry of a page into an MMIO entry
+ * @pgt: the table
+ * @gfn: the page
+ * @level: of the entry
+ * @tag: for the entry, less than 2^UMBRA_MMIO_TAG_BITS
+ * @mc: topped up
+ *
+ * Replaces another MMIO entry. Does nothing if something is mapped there, or a
+ * table for it exists. The caller excludes invalidations of what the entry
+ * spans, since tables may have to be made.
+ */
+void umbra_pgtable_set_mmio(struct umbra_pgtable *pgt, gfn_t gfn, int level,
+			    u32 tag, struct umbra_memcache *mc);
+
+/**
+ * umbra_pgtable_clear_mmio() - make all MMIO entries plain absent ones
+ * @pgt: the table
+ * @next: where to begin, at first 0; where to go on if stopped
+ * @end: first page after the range
+ * @ops: @ops->stop is used, nothing else
+ * @ctx: for @ops
+ *
+ * Return: true if the range is done, false if @ops->stop ended it at @next.
+ */
+bool umbra_pgtable_clear_mmio(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
+			      const struct umbra_leaf_ops *ops, void *ctx);
+
+/**
  * umbra_pgtable_visit() - show the leaves of a range
  * @pgt: the table
  * @next: in: first page of the range; out: where to go on if stopped
@@ -180,14 +211,14 @@ bool umbra_pgtable_visit(struct umbra_pgtable *pgt, gfn_t *next, gfn_t end,
  * @pgt: the table
  * @gfn: the page
  * @access: UMBRA_PTE_READ, UMBRA_PTE_WRITE or UMBRA_PTE_EXEC
- * @leaf: out: the leaf after the walk
+ * @leaf: out: the leaf after the walk, or the tag of an MMIO entry
  * @level: out: its level
  *
  * Sets the accessed bit, and for a write the dirty bit, of the leaf; with
  * UMBRA_AD_SW a leaf that does not have them faults.
  *
- * Return: 0; -ENOENT if nothing is mapped; -EACCES if the leaf does not allow
- * @access. Only 0 has a side effect.
+ * Return: 0; -ENOENT if nothing is mapped; -ENXIO if an MMIO entry stands
+ * there; -EACCES if the leaf does not allow @access. Only 0 has a side effect.
  */
 int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
 			    umbra_leaf_t *leaf, int *level);

@@ -31,6 +31,8 @@ struct umbra_stats {
 	u64 tlb_misses;
 	u64 tlb_conflicts;
 	u64 accesses;
+	u64 mmio;
+	u64 mmio_cached;
 };
 
 /* Any context; the VM's counter @field grows by @n. */

@@ -37,6 +37,7 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm)
 		return NULL;
 	mutex_init(&vcpu->lock);
 	umbra_tlb_init(&vcpu->tlb);
+	vcpu->mmio.gfn = UMBRA_NO_GFN;
 	vcpu->bounce = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (umbra_supplies_init(&vcpu->supplies) || !vcpu->bounce ||
 	    umbra_fail(&vm->hold, UMBRA_POINT_ALLOC)) {

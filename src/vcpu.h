@@ -34,12 +34,25 @@ int umbra_supplies_init(struct umbra_supplies *s);
 void umbra_supplies_destroy(struct umbra_supplies *s);
 
 /**
+ * struct umbra_mmio_cache - the page without a memslot that was met last
+ * @gfn: the page, or UMBRA_NO_GFN
+ * @generation: of the memslots then
+ */
+struct umbra_mmio_cache {
+	gfn_t gfn;
+	u64 generation;
+};
+
+#define UMBRA_NO_GFN	(~0ULL)
+
+/**
  * struct umbra_vcpu - a vCPU
  * @vm: its VM, on which it holds a reference
  * @node: in @vm->vcpus
- * @lock: serialises operations; guards @supplies and @bounce
+ * @lock: serialises operations; guards @supplies, @bounce and @mmio
  * @supplies: for its faults
  * @bounce: a page through which bulk accesses are copied
+ * @mmio: what it knows of gfns without a memslot (mmio.h)
  * @tlb: its TLB, with a lock of its own
  * @rcu: umbra_flush() may be at @tlb a while after the vCPU has gone
  */
@@ -49,6 +62,7 @@ struct umbra_vcpu {
 	struct mutex lock; /* one operation at a time */
 	struct umbra_supplies supplies;
 	void *bounce;
+	struct umbra_mmio_cache mmio;
 	struct umbra_tlb tlb;
 	struct rcu_head rcu;
 };

@@ -13,6 +13,7 @@
 
 #include "host_walk.h"
 #include "invalidate.h"
+#include "mmio.h"
 #include "verify.h"
 
 /* Pages of a block that are compared under one hold of mmu_lock. */
@@ -88,6 +89,17 @@ static void verify_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t leaf,
 		v->out->first_bad = gfn << PAGE_SHIFT;
 }
 
+/* An MMIO entry that counts says that there is no memslot. */
+static void verify_mmio(void *ctx, gfn_t gfn, u64 nr, u32 tag)
+{
+	const struct verify *v = ctx;
+
+	if (umbra_mmio_current(v->slots, tag) &&
+	    umbra_memslots_first(v->slots, gfn, gfn + nr) &&
+	    !v->out->mismatches++)
+		v->out->first_bad = gfn << PAGE_SHIFT;
+}
+
 static bool verify_stop(void *ctx)
 {
 	const struct verify *v = ctx;
@@ -98,6 +110,7 @@ static bool verify_stop(void *ctx)
 
 static const struct umbra_leaf_ops verify_ops = {
 	.leaf	= verify_leaf,
+	.mmio	= verify_mmio,
 	.stop	= verify_stop,
 };
 

@@ -133,7 +133,7 @@ gfn_t umbra_next_slot(struct umbra_vm *vm, gfn_t gfn, gfn_t end)
 u64 umbra_vm_generation(struct umbra_vm *vm)
 {
 	int idx = srcu_read_lock(&vm->srcu);
-	u64 generation = umbra_vm_slots(vm)->generation;
+	u64 generation = READ_ONCE(umbra_vm_slots(vm)->generation);
 
 	srcu_read_unlock(&vm->srcu, idx);
 	return generation;

@@ -29,6 +29,7 @@
 #define XN		BIT_ULL(54)	/* with bit 53 clear: at all levels */
 #define SW_W		BIT_ULL(56)
 #define SW_D		BIT_ULL(57)
+#define MMIO		BIT_ULL(58)	/* not valid */
 #define ADDR		GENMASK_ULL(47, 12)
 
 #define COMMON(x, a)	(MEMATTR_WB | S2AP_R | SH_INNER | !(x) * XN | (a) * AF)
@@ -52,6 +53,7 @@ const struct umbra_fmt umbra_fmt_arm64_s2 = {
 	.addr_mask	= ADDR,
 	.table_mask	= VALID | TABLE,
 	.table		= VALID | TABLE,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_HW] = {
 			.leaf_mask	= { VALID | TABLE, VALID | TABLE },
@@ -91,3 +93,4 @@ const struct umbra_fmt umbra_fmt_arm64_s2 = {
 #define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | VALID | TABLE)
 static_assert(USED == (BIT_ULL(54) | BIT_ULL(51) | 0x7ff));
 static_assert(!(ADDR & (USED | SW_W | SW_D)));
+static_assert(!(MMIO & (ADDR | USED)));

@@ -28,6 +28,7 @@
 #define TABLE	BIT_ULL(61)
 #define XI	BIT_ULL(62)
 #define RI	BIT_ULL(63)
+#define MMIO	BIT_ULL(56)		/* not valid */
 #define ADDR	GENMASK_ULL(53, 6)
 
 #define SW(w, x, a, d)							\
@@ -46,6 +47,7 @@ const struct umbra_fmt umbra_fmt_mips_vz = {
 	.addr_mask	= ADDR,
 	.table_mask	= TABLE,
 	.table		= TABLE,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_SW] = {
 			.leaf_mask	= { SW_LEAF, SW_LEAF },
@@ -72,3 +74,4 @@ const struct umbra_fmt umbra_fmt_mips_vz = {
 
 /* What reaches the register lies below the software bits. */
 static_assert(!(ADDR & (SW(0, 0, 0, 0) | SW(1, 1, 1, 1) | SW_LEAF | TABLE)));
+static_assert(!(MMIO & (ADDR | V | SW_LEAF | TABLE)));

@@ -25,6 +25,7 @@
 #define EAA_W	BIT_ULL(1)
 #define EAA_X	BIT_ULL(0)
 #define NLS	9ULL
+#define MMIO	BIT_ULL(60)		/* not valid */
 #define ADDR	GENMASK_ULL(56, 12)
 
 #define LEAF(w, x, a, d)						\
@@ -47,6 +48,7 @@ const struct umbra_fmt umbra_fmt_power_radix = {
 	.table_mask	= V | L,
 	.table		= V,
 	.table_bits	= NLS,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_HW] = {
 			.leaf_mask	= { V | L, V | L },
@@ -86,3 +88,4 @@ const struct umbra_fmt umbra_fmt_power_radix = {
 #define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | V | L)
 static_assert(USED == (BIT_ULL(63) | BIT_ULL(62) | 0x187));
 static_assert(!(ADDR & (USED | SW_LEAF | SW_W)));
+static_assert(!(MMIO & (ADDR | USED | SW_LEAF)));

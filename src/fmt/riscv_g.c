@@ -22,6 +22,7 @@
 #define D	BIT_ULL(7)
 #define SW_W	BIT_ULL(8)
 #define SW_LEAF	BIT_ULL(9)
+#define MMIO	BIT_ULL(54)	/* not valid */
 #define ADDR	GENMASK_ULL(53, 10)
 #define HIGH	GENMASK_ULL(63, 54)	/* Svnapot and Svpbmt are not there */
 
@@ -43,6 +44,7 @@ const struct umbra_fmt umbra_fmt_riscv_g = {
 	.addr_mask	= ADDR,
 	.table_mask	= V | R | W | X,
 	.table		= V,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_HW] = {
 			.leaf_mask	= { V | R, V | R },
@@ -80,3 +82,4 @@ const struct umbra_fmt umbra_fmt_riscv_g = {
 #define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | V)
 static_assert(USED == 0xdf);
 static_assert(!(ADDR & (USED | SW_LEAF | SW_W)));
+static_assert(!(MMIO & (ADDR | USED | SW_LEAF)));

@@ -25,6 +25,7 @@
 #define SW_LEAF	BIT_ULL(52)
 #define SW_W	BIT_ULL(53)
 #define SW_X	BIT_ULL(54)
+#define MMIO	BIT_ULL(55)		/* not present */
 #define ADDR	GENMASK_ULL(51, 12)
 
 #define LEAF(w, x, a, d)	(TYPE_WB | (w) * W | (x) * X | (a) * A | (d) * D)
@@ -49,6 +50,7 @@ const struct umbra_fmt umbra_fmt_x86_ept = {
 	.table_mask	= R | PAGE,
 	.table		= R,
 	.table_bits	= W | X,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_HW] = {
 			.leaf_mask	= { R, R | PAGE },
@@ -88,3 +90,4 @@ const struct umbra_fmt umbra_fmt_x86_ept = {
 #define USED	(LEAF(0, 0, 0, 0) | LEAF(1, 1, 1, 1) | R | PAGE)
 static_assert(USED == 0x3b7);
 static_assert(!(ADDR & (USED | SW_LEAF | SW_W | SW_X)));
+static_assert(!(MMIO & (ADDR | USED | SW_LEAF)));

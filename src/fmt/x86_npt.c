@@ -10,6 +10,7 @@
 
 #define SW_LEAF	BIT_ULL(9)
 #define SW_W	BIT_ULL(10)
+#define MMIO	BIT_ULL(11)		/* not present */
 
 #define LEAF(w, x, a, d)	(US | (w) * RW | !(x) * NX | (a) * A | (d) * D)
 
@@ -28,6 +29,7 @@ const struct umbra_fmt umbra_fmt_x86_npt = {
 	.table_mask	= P | PS,
 	.table		= P,
 	.table_bits	= RW | US | A,
+	.mmio		= MMIO,
 	.bits = {
 		[UMBRA_AD_HW] = {
 			.leaf_mask	= { P, P | PS },
@@ -50,3 +52,4 @@ const struct umbra_fmt umbra_fmt_x86_npt = {
 static_assert(USED == (BIT_ULL(63) | 0xe7));
 static_assert(!(ADDR & (USED | SW_LEAF | SW_W)));
 static_assert(!(USED & (SW_LEAF | SW_W)));
+static_assert(!(MMIO & (ADDR | USED | SW_LEAF)));

@@ -310,8 +310,8 @@ int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
 	return ret;
 }
 
-int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
-		 uint32_t nr_ops, uint32_t *done)
+int umbra_access_exits(int vcpu, uint32_t flags, struct umbra_access_op *ops,
+		       uint32_t nr_ops, uint32_t *done, struct umbra_exit *exit)
 {
 	struct umbra_access arg = {
 		.size = sizeof(arg),
@@ -329,8 +329,17 @@ int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
 		*done += arg.done;
 		arg.ops = pointer(ops + *done);
 		arg.nr_ops -= arg.done;
-	} while (arg.nr_ops);
+		*exit = arg.exit;
+	} while (arg.nr_ops && exit->reason == UMBRA_EXIT_NONE);
 	return 0;
+}
+
+int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
+		 uint32_t nr_ops, uint32_t *done)
+{
+	struct umbra_exit none;
+
+	return umbra_access_exits(vcpu, flags, ops, nr_ops, done, &none);
 }
 
 static int access_one(int vcpu, struct umbra_access_op *op)

@@ -59,6 +59,9 @@ int umbra_fault(int vcpu, uint32_t flags, uint64_t gpa, uint64_t length,
 		uint64_t *done);
 int umbra_access(int vcpu, uint32_t flags, struct umbra_access_op *ops,
 		 uint32_t nr_ops, uint32_t *done);
+/* With UMBRA_ACCESS_EXITS: 0 with exit->reason set, if ops[*done] is for you. */
+int umbra_access_exits(int vcpu, uint32_t flags, struct umbra_access_op *ops,
+		       uint32_t nr_ops, uint32_t *done, struct umbra_exit *exit);
 int umbra_load(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value);
 /* As an instruction: needs the right to execute. */
 int umbra_fetch(int vcpu, uint64_t gpa, uint32_t len, uint64_t *value);

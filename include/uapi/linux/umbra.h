@@ -493,7 +493,8 @@ struct umbra_verify {
  * @table_pages: gauge: pages of 4 KiB that hold the shadow table
  * @slots: gauge: memslots
  * @vcpus: gauge: vCPUs
- * @generation: memslot generation: grows with every change of the memslots
+ * @generation: memslot generation: grows with every change of the memslots, and
+ *	is odd while one is in progress
  * @faults: look-ups of a run of pages on behalf of FAULT and ACCESS
  * @faultins: times the primary MMU had to be asked for a page
  * @mapped: leaves installed since creation, or given a right or, with
@@ -513,6 +514,8 @@ struct umbra_verify {
  * @tlb_misses: accesses that walked the table
  * @tlb_conflicts: addresses found in a TLB with two different translations
  * @accesses: loads, stores and atomics performed
+ * @mmio: accesses to gpas without a memslot
+ * @mmio_cached: those of them that were answered without a look at the memslots
  *
  * Gauges are exact while nothing changes; counters only grow.
  */
@@ -541,6 +544,8 @@ struct umbra_get_stats {
 	__aligned_u64 tlb_misses;
 	__aligned_u64 tlb_conflicts;
 	__aligned_u64 accesses;
+	__aligned_u64 mmio;
+	__aligned_u64 mmio_cached;
 };
 
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
@@ -667,16 +672,48 @@ struct umbra_access_op {
 	__aligned_u64 compare;
 };
 
+/** define UMBRA_EXIT_NONE - all is done, or a signal or an error came between */
+#define UMBRA_EXIT_NONE		0
+/**
+ * define UMBRA_EXIT_MMIO - an operation meets a gpa without a memslot
+ *
+ * It is for an emulator: @len bytes at @gpa. For a STORE and a CMPXCHG @data is
+ * the operand, and so it is for up to 8 bytes of a WRITE; more of them, and the
+ * room for what is read, are in the operation. A READ or WRITE is complete up
+ * to @gpa, and @len ends with the page: the caller performs the part, and lets
+ * the rest of the operation follow.
+ */
+#define UMBRA_EXIT_MMIO		1
+
+/**
+ * struct umbra_exit - why a vCPU has come back
+ * @reason: UMBRA_EXIT_*, which says what the other fields are; else they are 0
+ * @len: bytes
+ * @gpa: guest physical address
+ * @data: operand
+ */
+struct umbra_exit {
+	__u32 reason;
+	__u32 len;
+	__aligned_u64 gpa;
+	__aligned_u64 data;
+};
+
 /** define UMBRA_ACCESS_NOWAIT - do not sleep for memory or invalidations */
 #define UMBRA_ACCESS_NOWAIT	(1u << 0)
+/** define UMBRA_ACCESS_EXITS - what is for the caller to do is not an error */
+#define UMBRA_ACCESS_EXITS	(1u << 1)
 
 /**
  * struct umbra_access - ioctl(UMBRA_ACCESS), on a vCPU
  * @size: sizeof(struct umbra_access)
- * @flags: UMBRA_ACCESS_NOWAIT or 0
+ * @flags: UMBRA_ACCESS_*
  * @ops: user pointer to an array of struct umbra_access_op
  * @nr_ops: number of operations, not 0
  * @done: out: number of operations that are complete
+ * @exit: out: with UMBRA_ACCESS_EXITS, what operation number @done needs; the
+ *	call returns 0 then. Without the flag a gpa that has no memslot is an
+ *	error (ENOENT)
  *
  * Performs the operations one after the other as the hardware behind the vCPU
  * would: through its TLB, then the shadow table, setting the accessed and dirty
@@ -690,6 +727,7 @@ struct umbra_access {
 	__aligned_u64 ops;
 	__u32 nr_ops;
 	__u32 done;
+	struct umbra_exit exit;
 };
 
 #define UMBRA_ACCESS _IO(UMBRA_IOC_TYPE, 0x21)

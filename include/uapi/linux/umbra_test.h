@@ -66,7 +66,9 @@
 #define UMBRA_POINT_ALLOC		20
 /** define UMBRA_POINT_LOOK_UP - a fault is to look a page up; fails */
 #define UMBRA_POINT_LOOK_UP		21
-#define UMBRA_NR_POINTS			22
+/** define UMBRA_POINT_MMIO_REMEMBER - no memslot found, not remembered yet */
+#define UMBRA_POINT_MMIO_REMEMBER	22
+#define UMBRA_NR_POINTS			23
 
 /** define UMBRA_TEST_DISARM - let the point be; threads held there go on */
 #define UMBRA_TEST_DISARM	0
@@ -82,6 +84,8 @@
 #define UMBRA_TEST_QUERY	5
 /** define UMBRA_TEST_FAIL - fail once: the @count-th pass from now on */
 #define UMBRA_TEST_FAIL		6
+/** define UMBRA_TEST_GENERATION - have the memslots a later @generation */
+#define UMBRA_TEST_GENERATION	7
 
 /**
  * struct umbra_test - ioctl(UMBRA_TEST), on a VM, from any process
@@ -101,6 +105,7 @@
  * @root: out: host physical address of the shadow table's root, for a walker
  * @levels: out: levels of the shadow table
  * @root_bits: out: log2 of the entries of its root
+ * @generation: in, for GENERATION: even; out: of the memslots
  *
  * WAIT fails with ETIMEDOUT.
  */
@@ -121,6 +126,7 @@ struct umbra_test {
 	__aligned_u64 root;
 	__u32 levels;
 	__u32 root_bits;
+	__aligned_u64 generation;
 };
 
 #define UMBRA_TEST _IO(UMBRA_IOC_TYPE, 0x7f)
