@@ -125,7 +125,7 @@ TEST_F(limits, vcpus)
 
 	ASSERT_GT(files.rlim_cur, self->caps.max_vcpus);
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	for (nr = 1; nr < self->caps.max_vcpus; nr++) {
+	for (nr = self->m.stats.vcpus; nr < self->caps.max_vcpus; nr++) {
 		vcpu = umbra_create_vcpu(self->m.g.vm);
 		ASSERT_LE(0, vcpu)
 			TH_LOG("vCPU %u", nr);

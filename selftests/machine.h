@@ -71,6 +71,9 @@ static inline int machine_create(struct machine *m)
 	m->fd[DEV] = m->g.dev;
 	m->fd[VM] = m->g.vm;
 	m->fd[VCPU] = m->g.vcpu;
+	/* A second vCPU, whose ring is there for the VM's ioctl. */
+	if (!ret && umbra_create_vcpu_with_ring(m->g.vm, 64) < 0)
+		return -ENOMEM;
 	return ret ?:
 	       umbra_set_memslot(m->g.vm, RO_SLOT, RO_FLAGS, RO_GPA, 2 * PAGE,
 				 spare) ?:

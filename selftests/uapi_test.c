@@ -61,6 +61,7 @@ union arg {
 	struct umbra_age age;
 	struct umbra_get_dirty_log get_dirty_log;
 	struct umbra_clear_dirty_log clear_dirty_log;
+	struct umbra_reset_dirty_rings reset_dirty_rings;
 	struct umbra_translate translate;
 	struct umbra_verify verify;
 	struct umbra_split split;
@@ -148,7 +149,6 @@ FIXTURE_VARIANT_ADD(ioctl, get_caps)
 	.rejects[0] = (const struct reject[]){
 		REJECT(get_caps, format, 1000, EOPNOTSUPP),
 		REJECT(get_caps, format, ~0u, EOPNOTSUPP),
-		REJECT(get_caps, pad, 1, EINVAL),
 		{}
 	},
 };
@@ -275,9 +275,13 @@ FIXTURE_VARIANT_ADD(ioctl, delete_memslot)
 
 FIXTURE_VARIANT_ADD(ioctl, create_vcpu)
 {
-	IOCTL(VM, UMBRA_CREATE_VCPU, umbra_create_vcpu, pad),
+	IOCTL(VM, UMBRA_CREATE_VCPU, umbra_create_vcpu, ring_size),
 	.rejects[0] = (const struct reject[]){
-		REJECT(create_vcpu, pad, 1, EINVAL),
+		REJECT(create_vcpu, ring_size, 1, EINVAL),
+		REJECT(create_vcpu, ring_size, 4, EINVAL),
+		REJECT(create_vcpu, ring_size, 100, EINVAL),
+		REJECT(create_vcpu, ring_size, 1u << 17, EINVAL),
+		REJECT(create_vcpu, ring_size, ~0u, EINVAL),
 		{}
 	},
 };
@@ -348,6 +352,11 @@ FIXTURE_VARIANT_ADD(ioctl, clear_dirty_log)
 		.bitmap = (uintptr_t)bitmap,
 	},
 	.rejects[0] = bad_log,
+};
+
+FIXTURE_VARIANT_ADD(ioctl, reset_dirty_rings)
+{
+	IOCTL(VM, UMBRA_RESET_DIRTY_RINGS, umbra_reset_dirty_rings, done),
 };
 
 FIXTURE_VARIANT_ADD(ioctl, translate)

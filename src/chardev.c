@@ -40,6 +40,7 @@ union arg {
 	struct umbra_age age;
 	struct umbra_get_dirty_log get_dirty_log;
 	struct umbra_clear_dirty_log clear_dirty_log;
+	struct umbra_reset_dirty_rings reset_dirty_rings;
 	struct umbra_translate translate;
 	struct umbra_verify verify;
 	struct umbra_split split;
@@ -201,8 +202,10 @@ static int do_fault(struct call *call)
 
 	if (!range_ok(vcpu->vm, cmd->gpa, cmd->length, PAGE_SIZE))
 		return -EINVAL;
-	ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
-			  PHYS_PFN(cmd->gpa + cmd->length), cmd->flags);
+	ret = -ENOSPC;
+	if (!umbra_ring_nearly_full(&vcpu->ring))
+		ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
+				  PHYS_PFN(cmd->gpa + cmd->length), cmd->flags);
 	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
 	return progress(cmd->done, ret);
 }
@@ -309,6 +312,9 @@ static int do_access(struct call *call)
 		if (cmd->done && signal_pending(current))
 			break;
 		cond_resched();
+		ret = -ENOSPC;
+		if (umbra_ring_nearly_full(&vcpu->ring))
+			break;
 		ret = do_op(vcpu, &ops[cmd->done], cmd->flags, &cmd->exit);
 		if (ret)
 			break;
@@ -338,6 +344,20 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	return ret;
 }
 
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct umbra_vcpu *vcpu = file->private_data;
+
+	return umbra_vm_check(vcpu->vm) ?: umbra_ring_mmap(&vcpu->ring, vma);
+}
+
+static __poll_t vcpu_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct umbra_vcpu *vcpu = file->private_data;
+
+	return umbra_ring_poll(&vcpu->ring, file, wait);
+}
+
 static int vcpu_release(struct inode *inode, struct file *file)
 {
 	umbra_vcpu_destroy(file->private_data);
@@ -348,6 +368,8 @@ static const struct file_operations vcpu_fops = {
 	.owner		= THIS_MODULE,
 	.unlocked_ioctl	= vcpu_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
+	.mmap		= vcpu_mmap,
+	.poll		= vcpu_poll,
 	.release	= vcpu_release,
 	.llseek		= noop_llseek,
 };
@@ -361,12 +383,15 @@ static int do_set_memslot(struct call *call)
 
 static int do_create_vcpu(struct call *call)
 {
+	u32 ring_size = call->arg.create_vcpu.ring_size;
 	struct umbra_vcpu *vcpu;
 	int ret;
 
-	if (call->arg.create_vcpu.pad)
+	if (ring_size && (!is_power_of_2(ring_size) ||
+			  ring_size < UMBRA_MIN_RING ||
+			  ring_size > UMBRA_MAX_RING))
 		return -EINVAL;
-	vcpu = umbra_vcpu_create(call->object);
+	vcpu = umbra_vcpu_create(call->object, ring_size);
 	if (IS_ERR(vcpu))
 		return PTR_ERR(vcpu);
 	ret = umbra_fail(&vcpu->vm->hold, UMBRA_POINT_ALLOC) ? -ENOMEM :
@@ -549,6 +574,19 @@ free:
 	return ret;
 }
 
+static int do_reset_dirty_rings(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_reset_dirty_rings *cmd = &call->arg.reset_dirty_rings;
+	int ret;
+
+	if (mutex_lock_interruptible(&vm->slots_lock))
+		return -EINTR;
+	ret = umbra_log_reset_rings(vm, &cmd->done);
+	mutex_unlock(&vm->slots_lock);
+	return progress(cmd->done, ret);
+}
+
 static int do_translate(struct call *call)
 {
 	struct umbra_vm *vm = call->object;
@@ -693,13 +731,16 @@ static int do_test(struct call *call)
 static const struct ioctl_op vm_ops[] = {
 	IOCTL_IN(UMBRA_SET_MEMSLOT, umbra_set_memslot, hva, UMBRA_MEM_FLAGS,
 		 do_set_memslot),
-	IOCTL_OP(UMBRA_CREATE_VCPU, umbra_create_vcpu, pad, 0, do_create_vcpu),
+	IOCTL_OP(UMBRA_CREATE_VCPU, umbra_create_vcpu, ring_size, 0,
+		 do_create_vcpu),
 	IOCTL_OP(UMBRA_UNMAP, umbra_unmap, done, 0, do_unmap),
 	IOCTL_OP(UMBRA_AGE, umbra_age, young, UMBRA_AGE_CLEAR, do_age),
 	IOCTL_OP(UMBRA_GET_DIRTY_LOG, umbra_get_dirty_log, dirty,
 		 UMBRA_DIRTY_LOG_KEEP, do_get_dirty_log),
 	IOCTL_IN(UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap, 0,
 		 do_clear_dirty_log),
+	IOCTL_OP(UMBRA_RESET_DIRTY_RINGS, umbra_reset_dirty_rings, done, 0,
+		 do_reset_dirty_rings),
 	IOCTL_OP(UMBRA_TRANSLATE, umbra_translate, hpa, UMBRA_TRANSLATE_HPA,
 		 do_translate),
 	IOCTL_OP(UMBRA_VERIFY, umbra_verify, first_bad, 0, do_verify),
@@ -742,8 +783,6 @@ static int do_get_caps(struct call *call)
 	const struct umbra_fmt *fmt = umbra_fmt_get(cmd->format);
 	unsigned int level;
 
-	if (cmd->pad)
-		return -EINVAL;
 	if (!fmt)
 		return -EOPNOTSUPP;
 	for (cmd->formats = 0; umbra_fmt_get(fls(cmd->formats)); )
@@ -760,6 +799,7 @@ static int do_get_caps(struct call *call)
 	cmd->vm_flags = UMBRA_VM_SOFT_AD;
 	cmd->max_slot_pages = UMBRA_MAX_SLOT_PAGES;
 	cmd->max_log_readers = UMBRA_LOG_READERS;
+	cmd->max_ring_size = UMBRA_MAX_RING;
 	return 0;
 }
 

@@ -68,10 +68,23 @@ static bool allowed(const struct run *r)
 	return !(r->flags & denied);
 }
 
-/* Cut the run to its memslot. Returns what stands in the way, or -errno. */
+/* The ring that takes the pages that become writable, or NULL. */
+static struct umbra_ring *ring_of(const struct run *r)
+{
+	return is_write(r) && umbra_log_by_protection(r->slot) ?
+	       r->supplies->ring : NULL;
+}
+
+/*
+ * Cut the run to its memslot, and to what the ring has room for. Nobody else
+ * pushes to that, so what there is room for now can be pushed later.
+ *
+ * Returns what stands in the way, or -errno.
+ */
 static int find_slot(struct run *r)
 {
 	const struct umbra_memslots *slots = umbra_vm_slots(r->vm);
+	struct umbra_ring *ring;
 
 	r->slot = umbra_memslots_first(slots, r->gfn, r->gfn + 1);
 	if (!r->slot) {
@@ -81,13 +94,19 @@ static int find_slot(struct run *r)
 		return -ENOENT;
 	}
 	r->generation = READ_ONCE(slots->generation);
+	r->end = min(r->end, umbra_memslot_end(r->slot));
 	if (r->slot->flags & UMBRA_MEM_INVALID)
 		return SLOT_UPDATE;
 	if (!allowed(r))
 		return -EACCES;
+	ring = ring_of(r);
+	if (ring) {
+		r->end = min(r->end, r->gfn + umbra_ring_room(ring));
+		if (r->end == r->gfn)
+			return -ENOSPC;
+	}
 	r->host.hva = umbra_memslot_hva(r->slot, r->gfn);
-	r->end = umbra_inv_clip(r->vm, r->gfn,
-				min(r->end, umbra_memslot_end(r->slot)));
+	r->end = umbra_inv_clip(r->vm, r->gfn, r->end);
 	return r->end > r->gfn ? NONE : INVALIDATION;
 }
 
@@ -198,6 +217,7 @@ static bool logs_writes(const struct run *r)
 /* Returns what stands in the way, or -errno. */
 static int install(struct run *r)
 {
+	struct umbra_ring *ring = ring_of(r);
 	struct umbra_vm *vm = r->vm;
 	int changed;
 
@@ -224,6 +244,9 @@ static int install(struct run *r)
 	/* Writable first, then logged (U10). */
 	if (logs_writes(r))
 		umbra_log_mark(r->slot, r->base, r->nr);
+	if (ring && changed)
+		umbra_ring_push(ring, r->slot->id,
+				r->base - r->slot->base_gfn, r->nr);
 	return NONE;
 }
 

@@ -30,8 +30,8 @@
  * that never answers stops nobody else.
  *
  * Return: 0 when all is done; else *@gfn says how far it came: -ENOENT (no
- * memslot), -EACCES, -EFAULT, -EHWPOISON, -ENOMEM, -EAGAIN, -EINTR, -EIO,
- * -ESRCH.
+ * memslot), -EACCES, -EFAULT, -EHWPOISON, -ENOMEM, -ENOSPC (the dirty ring is
+ * full), -EAGAIN, -EINTR, -EIO, -ESRCH.
  */
 int umbra_fault(struct umbra_vm *vm, struct umbra_supplies *supplies,
 		gfn_t *gfn, gfn_t end, u32 flags);

@@ -241,6 +241,26 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 	}
 }
 
+void umbra_protect_pages(struct umbra_vm *vm, const gfn_t *gfns,
+			 unsigned int nr)
+{
+	struct zap zap = { .vm = vm };
+	struct umbra_gather gather;
+	unsigned int i, end;
+
+	umbra_gather_init(&gather);
+	spin_lock(&vm->zap_lock);
+	for (i = 0; i < nr; i = end) {
+		for (end = i + 1; end < nr; end++)
+			if (gfns[end] != gfns[end - 1] + 1)
+				break;
+		umbra_pgtable_clear(&vm->pgt, gfns[i], gfns[end - 1] + 1,
+				    UMBRA_PTE_WRITE, &gather, &zap_ops, &zap);
+	}
+	umbra_flush(vm, &gather);
+	spin_unlock(&vm->zap_lock);
+}
+
 void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)
 {
 	struct umbra_memslots *slots;

@@ -139,6 +139,17 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		   umbra_leaf_t attrs);
 
 /**
+ * umbra_protect_pages() - have the next write to each of some pages fault
+ * @vm: the VM
+ * @gfns: the pages
+ * @nr: how many: not so many that zap_lock is held for long
+ *
+ * When it returns, no vCPU uses a translation from before. Dirty bits stay.
+ */
+void umbra_protect_pages(struct umbra_vm *vm, const gfn_t *gfns,
+			 unsigned int nr);
+
+/**
  * umbra_unmap() - remove all translations of a range on request
  * @vm: the VM
  * @start: first page of the range

@@ -50,6 +50,18 @@ int umbra_log_clear(struct umbra_vm *vm, const struct umbra_log_range *range,
 		    u64 *bits);
 
 /**
+ * umbra_log_reset_rings() - have entries that were collected be used again
+ * @vm: the VM; slots_lock is held
+ * @done: out: how many
+ *
+ * Their pages are protected and flushed first (U10). May sleep.
+ *
+ * Return: 0, -ENOENT if no vCPU has a ring, -ENOMEM; -EINTR if a signal arrived
+ * before all rings were looked at.
+ */
+int umbra_log_reset_rings(struct umbra_vm *vm, u64 *done);
+
+/**
  * umbra_log_undo() - put back what umbra_log_get() took
  * @vm: the VM
  * @range: as it was

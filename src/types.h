@@ -23,6 +23,8 @@ static_assert(PAGE_SHIFT == 12);
 #define UMBRA_MAX_SLOT_PAGES	BIT_ULL(31)
 #define UMBRA_MAX_VCPUS		1024
 #define UMBRA_LOG_READERS	4
+#define UMBRA_MIN_RING		8
+#define UMBRA_MAX_RING		65536
 
 /*
  * A leaf in no format: host physical address | UMBRA_PTE_*. 0 is "nothing".

@@ -26,10 +26,11 @@ static void vcpu_free(struct umbra_vcpu *vcpu)
 {
 	umbra_supplies_destroy(&vcpu->supplies);
 	free_page((unsigned long)vcpu->bounce);
+	umbra_ring_destroy(&vcpu->ring);
 	kfree(vcpu);
 }
 
-static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm)
+static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm, u32 ring_size)
 {
 	struct umbra_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 
@@ -40,16 +41,19 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm)
 	vcpu->mmio.gfn = UMBRA_NO_GFN;
 	vcpu->bounce = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (umbra_supplies_init(&vcpu->supplies) || !vcpu->bounce ||
+	    umbra_ring_init(&vcpu->ring, ring_size) ||
 	    umbra_fail(&vm->hold, UMBRA_POINT_ALLOC)) {
 		vcpu_free(vcpu);
 		return NULL;
 	}
+	if (ring_size)
+		vcpu->supplies.ring = &vcpu->ring;
 	return vcpu;
 }
 
-struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm)
+struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm, u32 ring_size)
 {
-	struct umbra_vcpu *vcpu = vcpu_alloc(vm);
+	struct umbra_vcpu *vcpu = vcpu_alloc(vm, ring_size);
 
 	if (!vcpu)
 		return ERR_PTR(-ENOMEM);

@@ -5,6 +5,7 @@
 #ifndef UMBRA_VCPU_H
 #define UMBRA_VCPU_H
 
+#include "dirty_ring.h"
 #include "vm.h"
 
 /* Pages that one look-up and one hold of mmu_lock deal with. */
@@ -14,10 +15,12 @@
  * struct umbra_supplies - what a fault needs before it takes a lock
  * @mc: table pages
  * @leaves: room for UMBRA_BATCH leaves
+ * @ring: takes the pages that the fault makes writable, or NULL
  */
 struct umbra_supplies {
 	struct umbra_memcache mc;
 	umbra_leaf_t *leaves;
+	struct umbra_ring *ring;
 };
 
 /**
@@ -49,10 +52,12 @@ struct umbra_mmio_cache {
  * struct umbra_vcpu - a vCPU
  * @vm: its VM, on which it holds a reference
  * @node: in @vm->vcpus
- * @lock: serialises operations; guards @supplies, @bounce and @mmio
+ * @lock: serialises operations; guards @supplies, @bounce and @mmio, and pushing
+ *	to @ring. Resets of the ring are under slots_lock
  * @supplies: for its faults
  * @bounce: a page through which bulk accesses are copied
  * @mmio: what it knows of gfns without a memslot (mmio.h)
+ * @ring: its dirty ring, if it has one
  * @tlb: its TLB, with a lock of its own
  * @rcu: umbra_flush() may be at @tlb a while after the vCPU has gone
  */
@@ -63,6 +68,7 @@ struct umbra_vcpu {
 	struct umbra_supplies supplies;
 	void *bounce;
 	struct umbra_mmio_cache mmio;
+	struct umbra_ring ring;
 	struct umbra_tlb tlb;
 	struct rcu_head rcu;
 };
@@ -70,12 +76,13 @@ struct umbra_vcpu {
 /**
  * umbra_vcpu_create() - make a vCPU
  * @vm: its VM
+ * @ring_size: entries of its dirty ring, a power of two; 0: no ring
  *
  * May sleep.
  *
  * Return: the vCPU, or an ERR_PTR: -ENOMEM, -ENOSPC.
  */
-struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm);
+struct umbra_vcpu *umbra_vcpu_create(struct umbra_vm *vm, u32 ring_size);
 
 /**
  * umbra_vcpu_destroy() - the opposite

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #define BITS_PER_WORD 64
 
@@ -100,12 +101,20 @@ int umbra_delete_memslot(int vm, uint32_t slot)
 	return umbra_set_memslot(vm, slot, 0, 0, 0, NULL);
 }
 
-int umbra_create_vcpu(int vm)
+int umbra_create_vcpu_with_ring(int vm, uint32_t ring_size)
 {
-	struct umbra_create_vcpu arg = { .size = sizeof(arg) };
+	struct umbra_create_vcpu arg = {
+		.size = sizeof(arg),
+		.ring_size = ring_size,
+	};
 	int ret = call(vm, UMBRA_CREATE_VCPU, &arg);
 
 	return ret ? ret : arg.fd;
+}
+
+int umbra_create_vcpu(int vm)
+{
+	return umbra_create_vcpu_with_ring(vm, 0);
 }
 
 int umbra_unmap(int vm, uint64_t gpa, uint64_t length)
@@ -223,6 +232,15 @@ int umbra_clear_dirty_log(int vm, uint32_t slot, uint64_t first_page,
 {
 	return umbra_clear_reader_log(vm, slot, 0, first_page, nr_pages,
 				      bitmap);
+}
+
+int umbra_reset_dirty_rings(int vm, uint64_t *done)
+{
+	struct umbra_reset_dirty_rings arg = { .size = sizeof(arg) };
+	int ret = call(vm, UMBRA_RESET_DIRTY_RINGS, &arg);
+
+	*done = arg.done;
+	return ret;
 }
 
 int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
@@ -425,4 +443,36 @@ int umbra_write(int vcpu, uint64_t gpa, const void *buf, uint32_t len)
 	};
 
 	return access_one(vcpu, &op);
+}
+
+int umbra_map_ring(int vcpu, uint32_t size, struct umbra_ring *ring)
+{
+	void *p = mmap(NULL, size * sizeof(*ring->gfns),
+		       PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ring = (struct umbra_ring){ .gfns = p, .size = size };
+	return 0;
+}
+
+void umbra_unmap_ring(struct umbra_ring *ring)
+{
+	munmap(ring->gfns, ring->size * sizeof(*ring->gfns));
+}
+
+int umbra_collect(struct umbra_ring *ring, uint32_t *slot, uint64_t *offset)
+{
+	struct umbra_dirty_gfn *gfn = &ring->gfns[ring->next % ring->size];
+
+	if (__atomic_load_n(&gfn->flags, __ATOMIC_ACQUIRE) !=
+	    UMBRA_DIRTY_GFN_DIRTY)
+		return 0;
+	*slot = gfn->slot;
+	*offset = gfn->offset;
+	__atomic_store_n(&gfn->flags,
+			 UMBRA_DIRTY_GFN_DIRTY | UMBRA_DIRTY_GFN_RESET,
+			 __ATOMIC_RELEASE);
+	ring->next++;
+	return 1;
 }

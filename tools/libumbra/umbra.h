@@ -29,6 +29,7 @@ int umbra_set_logged(int vm, uint32_t slot, uint32_t flags, uint32_t readers,
 		     uint64_t gpa, uint64_t length, void *hva);
 int umbra_delete_memslot(int vm, uint32_t slot);
 int umbra_create_vcpu(int vm);
+int umbra_create_vcpu_with_ring(int vm, uint32_t ring_size);
 int umbra_unmap(int vm, uint64_t gpa, uint64_t length);
 /* bitmap may be NULL; *young counts young granules. */
 int umbra_age(int vm, uint32_t flags, uint64_t gpa, uint64_t length,
@@ -45,6 +46,8 @@ int umbra_get_reader_log(int vm, uint32_t flags, uint32_t slot,
 int umbra_clear_reader_log(int vm, uint32_t slot, uint32_t reader,
 			   uint64_t first_page, uint64_t nr_pages,
 			   const uint64_t *bitmap);
+/* *done counts entries. */
+int umbra_reset_dirty_rings(int vm, uint64_t *done);
 int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
 		    struct umbra_translate *out);
 /* Sums of all parts; first_bad is the first one of all. */
@@ -71,5 +74,17 @@ int umbra_cmpxchg(int vcpu, uint64_t gpa, uint32_t len, uint64_t compare,
 		  uint64_t value, uint64_t *old);
 int umbra_read(int vcpu, uint64_t gpa, void *buf, uint32_t len);
 int umbra_write(int vcpu, uint64_t gpa, const void *buf, uint32_t len);
+
+/* The dirty ring of a vCPU, mapped. */
+struct umbra_ring {
+	struct umbra_dirty_gfn *gfns;
+	uint32_t size;
+	uint32_t next;	/* entry to be collected next */
+};
+
+int umbra_map_ring(int vcpu, uint32_t size, struct umbra_ring *ring);
+void umbra_unmap_ring(struct umbra_ring *ring);
+/* Collect one entry. Returns 1, or 0 if there is none. */
+int umbra_collect(struct umbra_ring *ring, uint32_t *slot, uint64_t *offset);
 
 #endif /* LIBUMBRA_H */

@@ -42,7 +42,8 @@
  *  - EIO: the caller's address space is not the VM's, or the VM is broken.
  *  - ESRCH: the VM's address space is gone.
  *  - EPERM: the request needs a capability that the caller lacks.
- *  - ENOMEM, EMFILE, ENOSPC, EBUSY: as usual.
+ *  - ENOSPC: no more vCPUs; the vCPU's dirty ring is nearly full.
+ *  - ENOMEM, EMFILE, EBUSY: as usual.
  *
  * After an error everything is as it was before. An ioctl with a @done field
  * can stop half-way, on a signal or an error: it then returns 0 with @done
@@ -136,7 +137,7 @@
  * @vm_flags: out: the UMBRA_VM_* flags that &UMBRA_CREATE_VM accepts
  * @max_slot_pages: out: largest memslot, in pages of 4 KiB
  * @max_log_readers: out: number of readers that a dirty log can have
- * @pad: must be 0
+ * @max_ring_size: out: most entries that a dirty ring can have
  *
  * There are no version numbers: a program asks for what it needs. Fails with
  * EOPNOTSUPP if @format is unknown; format 0 always exists.
@@ -155,7 +156,7 @@ struct umbra_get_caps {
 	__u32 vm_flags;
 	__aligned_u64 max_slot_pages;
 	__u32 max_log_readers;
-	__u32 pad;
+	__u32 max_ring_size;
 };
 
 #define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
@@ -278,22 +279,54 @@ struct umbra_set_memslot {
 
 #define UMBRA_SET_MEMSLOT _IO(UMBRA_IOC_TYPE, 0x10)
 
+/** define UMBRA_DIRTY_GFN_DIRTY - the entry names a page; set by umbra */
+#define UMBRA_DIRTY_GFN_DIRTY	(1u << 0)
+/** define UMBRA_DIRTY_GFN_RESET - the entry was collected; set by the process */
+#define UMBRA_DIRTY_GFN_RESET	(1u << 1)
+
+/**
+ * struct umbra_dirty_gfn - an entry of a dirty ring
+ * @flags: UMBRA_DIRTY_GFN_*; 0: empty
+ * @slot: number of the memslot
+ * @offset: the page, counted from the memslot's first
+ *
+ * As KVM's struct kvm_dirty_gfn, and used alike: entries are collected in order.
+ * The process reads @flags with acquire, the rest only if it finds
+ * UMBRA_DIRTY_GFN_DIRTY, and writes UMBRA_DIRTY_GFN_RESET with release. Entries
+ * are reset in order by &UMBRA_RESET_DIRTY_RINGS. Writing anything else harms
+ * only the process's own log.
+ */
+struct umbra_dirty_gfn {
+	__u32 flags;
+	__u32 slot;
+	__aligned_u64 offset;
+};
+
 /**
  * struct umbra_create_vcpu - ioctl(UMBRA_CREATE_VCPU), on a VM
  * @size: sizeof(struct umbra_create_vcpu)
  * @flags: must be 0
  * @fd: out: the vCPU's file descriptor
- * @pad: must be 0
+ * @ring_size: entries of its dirty ring: a power of two, 8 up to
+ *	&struct umbra_get_caps.max_ring_size; 0: no ring
  *
  * A vCPU is an agent that translates: it has a TLB. It may stand for a
  * processor, a DMA engine or an accelerator's queue. The vCPU keeps its VM
  * alive. Fails with ENOSPC if the VM has &struct umbra_get_caps.max_vcpus.
+ *
+ * A dirty ring takes the pages, as &struct umbra_dirty_gfn, that the vCPU's
+ * faults make writable in memslots that are logged by write protection, beside
+ * the bitmaps of their readers. It is mapped, shared, at offset 0 of the vCPU's
+ * descriptor. When seven eighths are full, &UMBRA_ACCESS and &UMBRA_FAULT begin
+ * nothing more (ENOSPC) and poll() says POLLIN, until entries were collected
+ * and reset. For rings to tell every write, all vCPUs have one from before the
+ * log is turned on, and a ring is collected and reset before its vCPU is closed.
  */
 struct umbra_create_vcpu {
 	__u32 size;
 	__u32 flags;
 	__s32 fd;
-	__u32 pad;
+	__u32 ring_size;
 };
 
 #define UMBRA_CREATE_VCPU _IO(UMBRA_IOC_TYPE, 0x11)
@@ -598,6 +631,25 @@ struct umbra_collapse {
 };
 
 #define UMBRA_COLLAPSE _IO(UMBRA_IOC_TYPE, 0x1a)
+
+/**
+ * struct umbra_reset_dirty_rings - ioctl(UMBRA_RESET_DIRTY_RINGS), on a VM
+ * @size: sizeof(struct umbra_reset_dirty_rings)
+ * @flags: must be 0
+ * @done: out: entries that were reset
+ *
+ * Protects the pages of entries that the process has collected, in the rings of
+ * all vCPUs, and makes the entries empty. A page is to be copied after this
+ * call: a write before is in the copy, one after is pushed again. Fails with
+ * ENOENT if no vCPU has a ring; EINTR if a signal arrived before any progress.
+ */
+struct umbra_reset_dirty_rings {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 done;
+};
+
+#define UMBRA_RESET_DIRTY_RINGS _IO(UMBRA_IOC_TYPE, 0x1c)
 
 /* ------------------------------------------------------------------ vCPU */
 

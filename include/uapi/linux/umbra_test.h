@@ -68,7 +68,9 @@
 #define UMBRA_POINT_LOOK_UP		21
 /** define UMBRA_POINT_MMIO_REMEMBER - no memslot found, not remembered yet */
 #define UMBRA_POINT_MMIO_REMEMBER	22
-#define UMBRA_NR_POINTS			23
+/** define UMBRA_POINT_RING_PROTECTED - pages protected, entries not yet empty */
+#define UMBRA_POINT_RING_PROTECTED	23
+#define UMBRA_NR_POINTS			24
 
 /** define UMBRA_TEST_DISARM - let the point be; threads held there go on */
 #define UMBRA_TEST_DISARM	0
