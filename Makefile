@@ -29,6 +29,16 @@ check-quick: FORCE
 kunit: FORCE
 	$(Q)scripts/kunit.sh | scripts/count.sh
 
+# make stress SECONDS=600 SEED=7 KERNEL=debug. bash has a SECONDS of its own.
+unexport SECONDS
+
+KERNEL := debian-6.12
+SECONDS := 60
+SEED := 1
+
+stress: FORCE
+	$(Q)scripts/stress.sh $(KERNEL) $(SECONDS) $(SEED) | scripts/count.sh
+
 demo shell: FORCE
 	$(Q)scripts/$@.sh
 
@@ -42,6 +52,7 @@ help:
 	@echo 'make check        all checks and tests, on stock and debug kernels, arm64, riscv64'
 	@echo 'make check-quick  most of them, on one stock kernel, in under two minutes'
 	@echo 'make kunit        the unit tests, on the debug kernel'
+	@echo 'make stress       everything at once, for SECONDS=60 with SEED=1 on KERNEL=debian-6.12'
 	@echo 'make selftests    build the selftests, into build/selftests/'
 	@echo 'make shell        a guest with the module loaded, and a prompt'
 	@echo 'make clean        remove build/ (fetched and built kernels stay in the cache)'
@@ -49,4 +60,4 @@ help:
 	@echo 'V=1 shows the commands. ACCEL=kvm runs guests with KVM, not emulated.'
 
 FORCE:
-.PHONY: modules selftests check check-quick kunit demo shell clean help FORCE
+.PHONY: modules selftests check check-quick kunit stress demo shell clean help FORCE

@@ -28,6 +28,9 @@ everything() {
 	for kernel in "${kernels[@]}"; do
 		stage "selftests on $kernel" "$scripts/selftests.sh" "$kernel"
 	done
+	[[ $quick ]] || stage "stress on debian-6.1" "$scripts/stress.sh" debian-6.1 20
+	stage "stress on debian-6.12" "$scripts/stress.sh" debian-6.12 20
+	[[ $quick ]] || stage "stress on debug" "$scripts/stress.sh" debug 120
 }
 
 everything | "$scripts/count.sh"

@@ -55,8 +55,11 @@ ignored=(
 )
 
 # What checkpatch asks of kernel code, and programs of user space do not have.
+programs='^selftests/(stress/)?[^/]*$'
 ignored_in_programs=(
 	PREFER_KERNEL_TYPES
+	ARRAY_SIZE
+	LONG_LINE_STRING
 	BIT_MACRO
 	PREFER_DEFINED_ATTRIBUTE_MACRO
 	VOLATILE
@@ -74,8 +77,8 @@ style() {
 	local bad=0
 
 	mkdir "$tmp/links" && ln -s "$top"/* "$tmp/links/"
-	ours '*.[ch]' | grep -v '^selftests/[^/]*$' | checked "${ignored[@]}" || bad=1
-	ours '*.[ch]' | grep '^selftests/[^/]*$' |
+	ours '*.[ch]' | grep -vE "$programs" | checked "${ignored[@]}" || bad=1
+	ours '*.[ch]' | grep -E "$programs" |
 		checked "${ignored[@]}" "${ignored_in_programs[@]}" || bad=1
 	return $bad
 }
