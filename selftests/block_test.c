@@ -457,6 +457,36 @@ static long unmap_page(void *arg)
 	return umbra_unmap(g->vm, BLOCK + 8 * PAGE, PAGE);
 }
 
+static long split_block(void *arg)
+{
+	const struct guest *g = arg;
+
+	return umbra_split(g->vm, BLOCK, BLOCK, 12);
+}
+
+/* U6: between break and make nobody may put the block back. */
+TEST_F(block, fault_beside_a_split)
+{
+	const uint32_t point = UMBRA_POINT_SPLIT_BROKEN;
+	struct umbra_test before, now;
+	struct task task;
+	uint64_t value;
+
+	ASSERT_EQ(0, fault_all(&self->g, UMBRA_FAULT_WRITE));
+	if (hold_ctl(self->g.vm, UMBRA_TEST_DELAY, point, 1, 300000,
+		     &before) == -ENOTTY)
+		SKIP(return, "module built without CONFIG_UMBRA_TEST");
+	task_start(&task, split_block, &self->g);
+	do {
+		ASSERT_EQ(0, hold_ctl(self->g.vm, UMBRA_TEST_QUERY, point, 0, 0,
+				      &now));
+	} while (now.hits == before.hits);
+	ASSERT_EQ(0, umbra_load(self->g.vcpu, BLOCK + PAGE, 1, &value));
+	EXPECT_EQ(content(BLOCK + PAGE), value);
+	EXPECT_EQ(0, task_join(&task));
+	EXPECT_EQ(0, wrong_pages(&self->g));
+}
+
 /*
  * U6: a block that goes since a part of it does is in TLBs until the flush. A
  * store elsewhere in it has to wait, or there are two translations.

@@ -195,6 +195,70 @@ TEST_F(mm_death, u16_fork)
 	EXPECT_EQ(42, value);
 }
 
+static void send_fd(int sock, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = {
+		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec byte = { .iov_base = "", .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (sendmsg(sock, &msg, 0) != 1)
+		_exit(1);
+}
+
+static int receive_fd(int sock)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != 1)
+		return -errno;
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+static void send_both(struct owner *o)
+{
+	send_fd(o->sock, o->g.vm);
+	send_fd(o->sock, o->g.vcpu);
+	told(o);
+}
+
+/* Nor does who gets the descriptors get the memory; closing them works. */
+TEST_F(mm_death, u16_passed_over_a_socket)
+{
+	struct guest g = {};
+
+	ASSERT_EQ(0, owner_create(&self->o, 64, send_both));
+	g.vm = receive_fd(self->o.sock);
+	ASSERT_LE(0, g.vm);
+	g.vcpu = receive_fd(self->o.sock);
+	ASSERT_LE(0, g.vcpu);
+	EXPECT_EQ(-EIO, verdict(&g));
+	tell(&self->o);
+	EXPECT_TRUE(EVENTUALLY(verdict(&g) == -ESRCH));
+	EXPECT_EQ(0, close(g.vm));
+	EXPECT_EQ(0, close(g.vcpu));
+}
+
 TEST_F(mm_death, u16_exit)
 {
 	ASSERT_EQ(0, owner_create(&self->o, 64, stay));

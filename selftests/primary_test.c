@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the primary MMU does to pages under their addresses: swap, KSM, copying on
- * write.
+ * write. Under a fault that has looked the old page up, too (U1, U5).
  */
 #include <stdio.h>
 #include <sys/utsname.h>
@@ -296,6 +296,146 @@ TEST_F(rules, u19_ksm_of_a_logged_page)
 	EXPECT_EQ(0, take_log(g, 0));
 	EXPECT_EQ(0, take_log(g, 1));
 	EXPECT_EQ(0, ksm_set("run", "2"));
+}
+
+/* ----------------------------------------------- under a fault: U1, U5, U14 */
+
+/* A store, or a load, to page 5 has looked the page up, as it still is. */
+static void hold_access(struct __test_metadata *_metadata, struct worker *w,
+			long (*fn)(struct worker *w))
+{
+	ASSERT_EQ(0, worker_hold(w, fn, 5, 1, UMBRA_POINT_FAULT_LOOKED_UP));
+}
+
+static long resume(struct worker *w)
+{
+	hold_release(w->g->vm, UMBRA_POINT_FAULT_LOOKED_UP);
+	return worker_finish(w);
+}
+
+TEST_F(rules, u1_protected_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+
+	hold_access(_metadata, w, do_store);
+	ASSERT_EQ(0, mprotect(self->g.mem + 5 * PAGE, PAGE, PROT_READ));
+	EXPECT_EQ(-EACCES, resume(w));
+	EXPECT_EQ(OLD, self->g.mem[5 * PAGE]);
+	EXPECT_EQ(0, guest_pte(&self->g, 5 * PAGE) & UMBRA_PTE_WRITE);
+}
+
+TEST_F(rules, u1_made_inaccessible_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+
+	hold_access(_metadata, w, do_load);
+	ASSERT_EQ(0, mprotect(self->g.mem + 5 * PAGE, PAGE, PROT_NONE));
+	EXPECT_EQ(-EACCES, resume(w));
+	EXPECT_EQ(0, guest_pte(&self->g, 5 * PAGE));
+}
+
+TEST_F(rules, u1_moved_away_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+	uint8_t *to = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+
+	ASSERT_NE(MAP_FAILED, to);
+	hold_access(_metadata, w, do_store);
+	ASSERT_EQ(to, mremap(self->g.mem + 5 * PAGE, PAGE, PAGE,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_EQ(-EFAULT, resume(w));
+	EXPECT_EQ(OLD, *to);
+	munmap(to, PAGE);
+}
+
+/* The page becomes shared with a child, which must not see the store. */
+TEST_F(rules, u1_forked_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+	int fd[2], status;
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, pipe(fd));
+	hold_access(_metadata, w, do_store);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		close(fd[1]);
+		read(fd[0], &byte, 1);
+		_exit(self->g.mem[5 * PAGE]);
+	}
+	close(fd[0]);
+	EXPECT_EQ(0, resume(w));
+	EXPECT_EQ(NEW, self->g.mem[5 * PAGE]);
+	close(fd[1]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(OLD, WEXITSTATUS(status));
+}
+
+static long do_store_0(struct worker *w)
+{
+	return umbra_store(w->g->vcpu, 0, 1, NEW);
+}
+
+/* The page is merged with page 1, which must not see the store. */
+TEST_F(rules, u1_merged_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+
+	hold_access(_metadata, w, do_store_0);
+	if (!merge(_metadata, &self->g))
+		SKIP(return, "no KSM");
+	EXPECT_EQ(0, resume(w));
+	EXPECT_EQ(NEW, self->g.mem[0]);
+	EXPECT_EQ(OLD, self->g.mem[PAGE]);
+	EXPECT_EQ(0, ksm_set("run", "2"));
+}
+
+TEST_F(rules, u1_swapped_out_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+	int i;
+
+	hold_access(_metadata, w, do_load);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, madvise(self->g.mem, 64 * PAGE, MADV_PAGEOUT));
+	if (!(host_entry(self->g.mem + 5 * PAGE) & PM_SWAP))
+		SKIP(return, "no swap");
+	EXPECT_EQ(0, resume(w));
+	EXPECT_EQ(OLD, w->value);
+}
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+/* The page is copied into a huge one, and freed. */
+TEST_F(rules, u5_collapsed_under_a_fault)
+{
+	struct worker *w = &self->worker[0];
+	const uint64_t huge = 512 * PAGE;
+	uint8_t *area, *mem;
+
+	area = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	mem = (uint8_t *)(((uintptr_t)area + huge - 1) & -huge);
+	madvise(mem, huge, MADV_NOHUGEPAGE);
+	memset(mem, OLD, huge);
+	ASSERT_EQ(0, madvise(mem, huge, MADV_HUGEPAGE));
+	ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, 0));
+	ASSERT_EQ(0, umbra_set_memslot(self->g.vm, 0, 0, 0, huge, mem));
+
+	hold_access(_metadata, w, do_store);
+	if (madvise(mem, huge, MADV_COLLAPSE))
+		SKIP(return, "no collapse on request");
+	EXPECT_EQ(0, resume(w));
+	EXPECT_EQ(NEW, mem[5 * PAGE]);
+	EXPECT_EQ(OLD, mem[6 * PAGE]);
+	EXPECT_TRUE(guest_quiet(&self->g));
+	munmap(area, 2 * huge);
 }
 
 TEST_HARNESS_MAIN

@@ -99,12 +99,11 @@ TEST_F(rules, u1_store_to_the_zero_page)
 
 /* Two invalidations are in progress; the one or the other ends first. */
 static void overlap(struct __test_metadata *_metadata, struct worker *w,
-		    int first)
+		    const uint64_t *page, int first)
 {
 	static const uint32_t point[] = {
 		UMBRA_POINT_INVALIDATE_BEGUN, UMBRA_POINT_INVALIDATE_END,
 	};
-	static const uint64_t page[] = { 8, 40 };
 	struct guest *g = w->g;
 	struct umbra_test state;
 	int i;
@@ -115,8 +114,8 @@ static void overlap(struct __test_metadata *_metadata, struct worker *w,
 	}
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, page[0]));
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, page[1]));
-	EXPECT_EQ(0, fault_nowait(g->vcpu, page[0] - 1));
-	EXPECT_EQ(0, fault_nowait(g->vcpu, page[1] + 4));
+	EXPECT_EQ(0, fault_nowait(g->vcpu, 7));
+	EXPECT_EQ(0, fault_nowait(g->vcpu, 44));
 
 	ASSERT_EQ(0, hold_release(g->vm, point[first]));
 	ASSERT_EQ(0, worker_finish(&w[first]));
@@ -136,14 +135,21 @@ static void overlap(struct __test_metadata *_metadata, struct worker *w,
 	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 60));
 }
 
+static const uint64_t upwards[] = { 8, 40 }, downwards[] = { 40, 8 };
+
 TEST_F(rules, u2_first_begun_ends_first)
 {
-	overlap(_metadata, self->worker, 0);
+	overlap(_metadata, self->worker, upwards, 0);
 }
 
 TEST_F(rules, u2_last_begun_ends_first)
 {
-	overlap(_metadata, self->worker, 1);
+	overlap(_metadata, self->worker, upwards, 1);
+}
+
+TEST_F(rules, u2_lower_range_begins_last)
+{
+	overlap(_metadata, self->worker, downwards, 0);
 }
 
 /* ---------------------------------------------------------------------- U3 */
@@ -263,7 +269,92 @@ TEST_F(rules, u8_fault_during_a_delete)
 	EXPECT_EQ(-ENOENT, worker_finish(load));
 }
 
+/* Nothing is left, and nothing may come while the memslot is still to be seen. */
+TEST_F(rules, u8_fault_once_emptied)
+{
+	struct worker *delete = &self->worker[0];
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, fault_nowait(g->vcpu, 5));
+	ASSERT_EQ(0, worker_hold(delete, do_delete, 0, 0,
+				 UMBRA_POINT_SLOT_EMPTIED));
+	EXPECT_EQ(-EAGAIN, fault_nowait(g->vcpu, 5));
+	EXPECT_EQ(0, guest_pte(g, 5 * PAGE));
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_SLOT_EMPTIED));
+	EXPECT_EQ(0, worker_finish(delete));
+	EXPECT_EQ(0, guest_stats(g).leaves);
+}
+
+/* A fault that waits for a memslot sleeps: it looks again when there is news. */
+TEST_F(rules, u8_fault_sleeps_during_a_delete)
+{
+	struct worker *delete = &self->worker[0], *load = &self->worker[1];
+	struct guest *g = &self->g;
+	uint64_t before;
+
+	ASSERT_EQ(0, worker_hold(delete, do_delete, 0, 0,
+				 UMBRA_POINT_SLOT_INVALID));
+	before = guest_stats(g).waits;
+	worker_start(load, do_load, 5, 1);
+	EXPECT_FALSE(task_done(&load->task, 200));
+	EXPECT_EQ(before + 1, guest_stats(g).waits);
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_SLOT_INVALID));
+	EXPECT_EQ(0, worker_finish(delete));
+	EXPECT_EQ(-ENOENT, worker_finish(load));
+}
+
+static long do_many_loads(struct worker *w)
+{
+	long ret = 0;
+	int i;
+
+	for (i = 0; i < 2000 && (!ret || ret == -ENOENT); i++)
+		ret = do_load(w);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* Both get on, whatever the other does; the harness is the watchdog. */
+TEST_F(rules, u8_faults_against_deletes_and_moves)
+{
+	struct worker *load = &self->worker[0];
+	struct guest *g = &self->g;
+	int i = 0;
+
+	worker_start(load, do_many_loads, 5, 1);
+	while (!task_done(&load->task, 0) || i < 8) {
+		i++;
+		ASSERT_EQ(0, umbra_set_memslot(g->vm, 0, 0, PAGES * PAGE,
+					       PAGES * PAGE, g->mem));
+		ASSERT_EQ(0, umbra_delete_memslot(g->vm, 0));
+		ASSERT_EQ(0, set_slot(g, 0));
+	}
+	EXPECT_EQ(0, worker_finish(load));
+}
+
 /* ---------------------------------------------------------------------- U9 */
+
+/* What meets no memslot neither begins nor ends anything. */
+TEST_F(rules, u9_outside_all_memslots)
+{
+	struct worker *discard = &self->worker[0];
+	struct umbra_test before, after;
+
+	ASSERT_EQ(0, query(self->g.vm, 0, &before));
+	ASSERT_EQ(0, do_discard_elsewhere(discard));
+	ASSERT_EQ(0, query(self->g.vm, 0, &after));
+	EXPECT_EQ(before.sequence, after.sequence);
+	EXPECT_EQ(0, after.in_progress);
+	/* Nor if another one is in progress. */
+	ASSERT_EQ(0, worker_hold(discard, do_discard, 5, 1,
+				 UMBRA_POINT_INVALIDATE_ZAPPED));
+	ASSERT_EQ(0, do_discard_elsewhere(discard));
+	ASSERT_EQ(0, query(self->g.vm, 0, &after));
+	EXPECT_EQ(before.sequence, after.sequence);
+	EXPECT_EQ(1, after.in_progress);
+	EXPECT_EQ(-EAGAIN, fault_nowait(self->g.vcpu, 5));
+	ASSERT_EQ(0, hold_release(self->g.vm, UMBRA_POINT_INVALIDATE_ZAPPED));
+	EXPECT_EQ(0, worker_finish(discard));
+}
 
 TEST_F(rules, u9_delete_waits_for_the_end)
 {
@@ -361,6 +452,25 @@ TEST_F(rules, u10_written_while_d_bits_are_read)
 		 UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_D_BITS);
 }
 
+/* Written after the page was protected, before the bits are handed out. */
+TEST_F(rules, u10_written_once_protected)
+{
+	struct worker *w = &self->worker[0];
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, set_slot(g, UMBRA_MEM_LOG_DIRTY));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 1));
+	ASSERT_EQ(0, worker_hold(w, do_take_log, 5, 1,
+				 UMBRA_POINT_LOG_PROTECTED));
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 2));
+	ASSERT_EQ(0, hold_release(g->vm, UMBRA_POINT_LOG_PROTECTED));
+	EXPECT_EQ(1, worker_finish(w));
+	/* Who has those bits has not seen this write. */
+	ASSERT_EQ(0, umbra_store(g->vcpu, 5 * PAGE, 1, 3));
+	EXPECT_EQ(1, take_log(g, 5));
+	EXPECT_EQ(0, take_log(g, 5));
+}
+
 /* --------------------------------------------------------------------- U11 */
 
 TEST_F(rules, u11_dirty_bit_outlives_the_zap)
@@ -386,10 +496,28 @@ TEST_F(rules, u12_second_invalidation_waits_for_the_flush)
 
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
 	ASSERT_EQ(0, worker_delay(w, do_discard, 5, 1,
-				  UMBRA_POINT_ZAP_UNFLUSHED));
+				  UMBRA_POINT_FLUSH_BEGIN));
 	ASSERT_FALSE(task_done(&w->task, 0));
 	ASSERT_EQ(0, dontneed(g, 5, 1));
 	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	EXPECT_EQ(0, value);
+	EXPECT_EQ(0, worker_finish(w));
+}
+
+/* The same with one TLB flushed, and another one not yet. */
+TEST_F(rules, u12_every_tlb_is_flushed)
+{
+	struct worker *w = &self->worker[0];
+	struct guest *g = &self->g;
+	uint64_t value;
+
+	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	ASSERT_EQ(0, umbra_load(self->vcpu, 5 * PAGE, 1, &value));
+	ASSERT_EQ(0, worker_delay(w, do_discard, 5, 1, UMBRA_POINT_FLUSH_TLB));
+	ASSERT_EQ(0, dontneed(g, 5, 1));
+	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	EXPECT_EQ(0, value);
+	ASSERT_EQ(0, umbra_load(self->vcpu, 5 * PAGE, 1, &value));
 	EXPECT_EQ(0, value);
 	EXPECT_EQ(0, worker_finish(w));
 }
@@ -479,6 +607,29 @@ TEST_F(rules, u15_invalidation_waits_for_the_access)
 	ASSERT_EQ(0, mprotect(g->mem + 5 * PAGE, PAGE, PROT_READ));
 	EXPECT_EQ(NEW, g->mem[5 * PAGE]);
 	EXPECT_EQ(0, worker_finish(w));
+}
+
+/* An access under way is done with the page before it is freed, and poisoned. */
+TEST_F(rules, u15_freed_page_is_not_seen)
+{
+	struct worker *w = &self->worker[0];
+	struct guest *g = &self->g;
+	uint64_t value;
+	void *poison;
+
+	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	poison = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, poison);
+	ASSERT_EQ(0, worker_delay(w, do_load, 5, 1,
+				  UMBRA_POINT_ACCESS_TRANSLATED));
+	ASSERT_EQ(0, dontneed(g, 5, 1));
+	memset(poison, NEW, 64 * PAGE);
+	EXPECT_EQ(0, worker_finish(w));
+	EXPECT_EQ(OLD, w->value);
+	ASSERT_EQ(0, umbra_load(g->vcpu, 5 * PAGE, 1, &value));
+	EXPECT_EQ(0, value);
+	munmap(poison, 64 * PAGE);
 }
 
 /* A page that was shared is used again, not copied, if nobody else has it. */
