@@ -87,7 +87,7 @@ static int mem_exchange(void *ctx, gpa_t gpa, u64 old, u64 new)
 	if (g->changes)
 		*word ^= 1;
 	if (*word != old)
-		return -EAGAIN;
+		return -ESTALE;
 	*word = new;
 	return 0;
 }
@@ -393,7 +393,7 @@ static void changed_entries_are_not_marked(struct kunit *test)
 		make_way(test, &rnd, &way);
 	} while (way.pte & A || walk(g, way.gfn, R, &w));
 	g->changes = true;
-	KUNIT_EXPECT_EQ(test, -EAGAIN,
+	KUNIT_EXPECT_EQ(test, -ESTALE,
 			umbra_guest_mark(&g->t, R, &guest_mem, g, &w));
 	g->error = -EACCES;
 	KUNIT_EXPECT_EQ(test, -EACCES,

@@ -31,7 +31,7 @@ static int lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
 	int ret;
 
 	spin_lock(&tlb->lock);
-	ret = umbra_tlb_lookup(tlb, gfn, access, page);
+	ret = umbra_tlb_lookup(tlb, 0, gfn, access, page);
 	spin_unlock(&tlb->lock);
 	return ret;
 }
@@ -39,7 +39,7 @@ static int lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
 static void fill(struct umbra_tlb *tlb, gfn_t gfn, int level, umbra_leaf_t leaf)
 {
 	spin_lock(&tlb->lock);
-	umbra_tlb_fill(tlb, gfn, level, leaf);
+	umbra_tlb_fill(tlb, 0, gfn, level, leaf);
 	spin_unlock(&tlb->lock);
 }
 
@@ -116,7 +116,7 @@ static void fill_replaces_the_same_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page, new);
 	KUNIT_EXPECT_TRUE(test, hits(test, other));
 
-	umbra_tlb_flush(tlb, 3, 4);
+	umbra_tlb_flush(tlb, 0, 3, 4);
 	KUNIT_EXPECT_EQ(test, lookup(tlb, 3, R, &page), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, hits(test, other));
 }
@@ -170,7 +170,7 @@ static void blocks_hit_everywhere(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, hits(test, base + span));
 
 	fill_block(tlb, base, 1);	/* the same one */
-	umbra_tlb_flush(tlb, base + 5, base + 6);
+	umbra_tlb_flush(tlb, 0, base + 5, base + 6);
 	KUNIT_EXPECT_FALSE(test, hits(test, base));
 }
 
@@ -188,7 +188,7 @@ static void two_sizes_conflict(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, hits(test, base + 6));
 	KUNIT_EXPECT_TRUE(test, hits(test, base + 8));
 
-	umbra_tlb_flush(tlb, base + 7, base + 8);
+	umbra_tlb_flush(tlb, 0, base + 7, base + 8);
 	KUNIT_EXPECT_FALSE(test, hits(test, base + 7));
 	KUNIT_EXPECT_FALSE(test, hits(test, base + 6));
 }
@@ -206,7 +206,7 @@ static void flush_drops_just_the_range(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(length); i++) {
 		umbra_tlb_init(tlb);
 		fill_range(tlb, base, base + CAPACITY);
-		umbra_tlb_flush(tlb, start, start + length[i]);
+		umbra_tlb_flush(tlb, 0, start, start + length[i]);
 		for (gfn = base; gfn < base + CAPACITY; gfn++)
 			KUNIT_EXPECT_EQ_MSG(test, hits(test, gfn),
 					    gfn < start || gfn >= start + length[i],
@@ -241,7 +241,7 @@ static void flush_drops_blocks(struct kunit *test)
 
 		for (i = 0; i < ARRAY_SIZE(range); i++) {
 			fill_block(tlb, base, level);
-			umbra_tlb_flush(tlb, range[i].start, range[i].end);
+			umbra_tlb_flush(tlb, 0, range[i].start, range[i].end);
 			KUNIT_EXPECT_EQ_MSG(test, hits(test, base + 1), !range[i].hit,
 					    "level %d, range %d", level, i);
 		}
@@ -259,11 +259,11 @@ static void flush_of_everything_and_nothing(struct kunit *test)
 		fill_range(tlb, gfn[i], gfn[i] + 1);
 
 	umbra_gather_init(&nothing);
-	umbra_tlb_flush(tlb, nothing.start, nothing.end);
+	umbra_tlb_flush(tlb, 0, nothing.start, nothing.end);
 	for (i = 0; i < ARRAY_SIZE(gfn); i++)
 		KUNIT_EXPECT_TRUE(test, hits(test, gfn[i]));
 
-	umbra_tlb_flush(tlb, 0, ~0ULL);
+	umbra_tlb_flush(tlb, 0, 0, ~0ULL);
 	for (i = 0; i < ARRAY_SIZE(gfn); i++)
 		KUNIT_EXPECT_FALSE(test, hits(test, gfn[i]));
 }
@@ -299,7 +299,7 @@ static void flush_waits_for_accesses(struct kunit *test)
 	umbra_test_start(test, &a.thread, access_memory, &a);
 	for (i = 0; i < 1000; i++) {
 		begun = READ_ONCE(a.begun);
-		umbra_tlb_flush(a.tlb, 0, i);
+		umbra_tlb_flush(a.tlb, 0, 0, i);
 		unfinished += READ_ONCE(a.finished) < begun;
 		cond_resched();
 	}

@@ -34,6 +34,9 @@
 #define NO_SLOT		4
 #define NO_GPA		(PAGE << 20)
 #define NO_POINTER	8
+/* The nested context, and its table: a page of zeroes, where nothing is. */
+#define CONTEXT		64
+#define TABLE_GPA	(100 * PAGE)
 
 #define LOG_WORDS	(LOG_PAGES / 64 + 1)
 
@@ -67,6 +70,7 @@ static inline int machine_settle(struct machine *m)
 static inline int machine_create(struct machine *m)
 {
 	int ret = guest_create(&m->g, GUEST_PAGES, 0);
+	uint32_t context;
 
 	m->fd[DEV] = m->g.dev;
 	m->fd[VM] = m->g.vm;
@@ -81,6 +85,9 @@ static inline int machine_create(struct machine *m)
 				 spare) ?:
 	       umbra_set_memslot(m->g.vm, LOG_SLOT, UMBRA_MEM_LOG_DIRTY,
 				 LOG_GPA, LOG_PAGES * PAGE, m->g.mem) ?:
+	       umbra_create_nested(m->g.vm, 0, UMBRA_FMT_X86_EPT, 48,
+				   TABLE_GPA, 1, &context) ?:
+	       (context == CONTEXT ? 0 : -EBADSLT) ?:
 	       umbra_store(m->g.vcpu, 0, 8, 0) ?:
 	       umbra_store(m->g.vcpu, LOG_GPA + 70 * PAGE, 8, 0) ?:
 	       machine_settle(m);
@@ -111,6 +118,8 @@ static inline const char *damage(const struct machine *m)
 		return "slots";
 	if (stats.vcpus != m->stats.vcpus)
 		return "vcpus";
+	if (stats.nested != m->stats.nested)
+		return "nested contexts";
 	if (stats.generation != m->stats.generation)
 		return "generation";
 	if (log_count(m, &dirty) || dirty != m->dirty)

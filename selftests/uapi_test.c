@@ -67,6 +67,9 @@ union arg {
 	struct umbra_split split;
 	struct umbra_collapse collapse;
 	struct umbra_get_stats get_stats;
+	struct umbra_create_nested create_nested;
+	struct umbra_destroy_nested destroy_nested;
+	struct umbra_invalidate_nested invalidate_nested;
 	struct umbra_fault fault;
 	struct umbra_access access;
 	uint8_t bytes[ROOM];
@@ -307,6 +310,8 @@ FIXTURE_VARIANT_ADD(ioctl, age)
 	.rejects[1] = (const struct reject[]){
 		REJECT(age, gpa, 3 * PAGE, EINVAL),
 		REJECT(age, length, 3 * PAGE, EINVAL),
+		REJECT(age, context, 1, ENOENT),
+		REJECT(age, pad, 1, EINVAL),
 		REJECT(age, granule, 0, EINVAL),
 		REJECT(age, granule, 1, EINVAL),
 		REJECT(age, granule, PAGE / 2, EINVAL),
@@ -367,6 +372,9 @@ FIXTURE_VARIANT_ADD(ioctl, translate)
 	.rejects[0] = (const struct reject[]){
 		REJECT(translate, gpa, LIMIT, EINVAL),
 		REJECT(translate, gpa, -1UL, EINVAL),
+		REJECT(translate, context, 1, ENOENT),
+		REJECT(translate, context, CONTEXT + 64, ENOENT),
+		REJECT(translate, pad, 1, EINVAL),
 		{}
 	},
 };
@@ -410,6 +418,71 @@ FIXTURE_VARIANT_ADD(ioctl, get_stats)
 	IOCTL(VM, UMBRA_GET_STATS, umbra_get_stats, accesses),
 };
 
+FIXTURE_VARIANT_ADD(ioctl, create_nested)
+{
+	IOCTL(VM, UMBRA_CREATE_NESTED, umbra_create_nested, context),
+	.flags = UMBRA_NESTED_USER | UMBRA_NESTED_SOFT_AD,
+	.arg.create_nested = {
+		.format = UMBRA_FMT_X86_EPT,
+		.addr_bits = 48,
+		.root = TABLE_GPA,
+		.vmid = 1,
+	},
+	.rejects[0] = (const struct reject[]){
+		REJECT(create_nested, format, 7, EOPNOTSUPP),
+		REJECT(create_nested, format, ~0u, EOPNOTSUPP),
+		REJECT(create_nested, format, UMBRA_FMT_MIPS_VZ, EOPNOTSUPP),
+		REJECT(create_nested, addr_bits, 0, EINVAL),
+		REJECT(create_nested, addr_bits, 31, EINVAL),
+		REJECT(create_nested, addr_bits, 53, EINVAL),
+		REJECT(create_nested, root, TABLE_GPA + 8, EINVAL),
+		REJECT(create_nested, root, LIMIT, EINVAL),
+		REJECT(create_nested, root, -PAGE, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, destroy_nested)
+{
+	IOCTL(VM, UMBRA_DESTROY_NESTED, umbra_destroy_nested, pad),
+	.arg.destroy_nested = { .context = CONTEXT },
+	.rejects[0] = (const struct reject[]){
+		REJECT(destroy_nested, context, 0, ENOENT),
+		REJECT(destroy_nested, context, 1, ENOENT),
+		REJECT(destroy_nested, context, CONTEXT + 64, ENOENT),
+		REJECT(destroy_nested, pad, 1, EINVAL),
+		{}
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, invalidate_nested)
+{
+	IOCTL(VM, UMBRA_INVALIDATE_NESTED, umbra_invalidate_nested, pad),
+	.flags = UMBRA_INVALIDATE_VMID,
+	.arg.invalidate_nested = {
+		.context = CONTEXT,
+		.gpa = 2 * PAGE,
+		.length = 4 * PAGE,
+	},
+	.rejects[0] = (const struct reject[]){
+		REJECT(invalidate_nested, context, 0, ENOENT),
+		REJECT(invalidate_nested, context, CONTEXT + 64, ENOENT),
+		REJECT(invalidate_nested, flags, UMBRA_INVALIDATE_VMID, EINVAL),
+		REJECT(invalidate_nested, vmid, 1, EINVAL),
+		REJECT(invalidate_nested, gpa, 2 * PAGE + 1, EINVAL),
+		REJECT(invalidate_nested, gpa, 1UL << 48, EINVAL),
+		REJECT(invalidate_nested, gpa, -4 * PAGE, EINVAL),
+		REJECT(invalidate_nested, length, 0, EINVAL),
+		REJECT(invalidate_nested, length, PAGE + 1, EINVAL),
+		REJECT(invalidate_nested, length, 1UL << 48, EINVAL),
+		REJECT(invalidate_nested, leaf_shift, 11, EINVAL),
+		REJECT(invalidate_nested, leaf_shift, 13, EINVAL),
+		REJECT(invalidate_nested, leaf_shift, 57, EINVAL),
+		REJECT(invalidate_nested, pad, 1, EINVAL),
+		{}
+	},
+};
+
 FIXTURE_VARIANT_ADD(ioctl, fault)
 {
 	IOCTL(VCPU, UMBRA_FAULT, umbra_fault, done),
@@ -418,6 +491,8 @@ FIXTURE_VARIANT_ADD(ioctl, fault)
 	.rejects[0] = bad_range,
 	.rejects[1] = (const struct reject[]){
 		REJECT(fault, gpa, NO_GPA, ENOENT),
+		REJECT(fault, context, 1, ENOENT),
+		REJECT(fault, pad, 1, EINVAL),
 		{}
 	},
 };
@@ -444,6 +519,8 @@ FIXTURE_VARIANT_ADD(ioctl, access)
 	.rejects[0] = (const struct reject[]){
 		REJECT(access, ops, NO_POINTER, EFAULT),
 		REJECT(access, nr_ops, 0, EINVAL),
+		REJECT(access, context, 1, ENOENT),
+		REJECT(access, pad, 1, EINVAL),
 		{}
 	},
 };

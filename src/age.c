@@ -6,6 +6,8 @@
 #include <linux/math64.h>
 
 #include "age.h"
+#include "invalidate.h"
+#include "nested_update.h"
 
 struct age {
 	struct umbra_vm *vm;
@@ -13,8 +15,8 @@ struct age {
 	bool young;
 };
 
-static void age_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
-		     umbra_leaf_t new)
+static void note_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
+		      umbra_leaf_t new)
 {
 	struct age *age = ctx;
 	const struct umbra_age_map *map = age->map;
@@ -32,17 +34,63 @@ static void age_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 		umbra_stat_inc(age->vm, aged);
 }
 
+static void age_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
+		     umbra_leaf_t new)
+{
+	const struct age *age = ctx;
+
+	note_leaf(ctx, gfn, nr, old, new);
+	if (new != old)
+		umbra_nested_follow(age->vm, gfn, nr, old, new);
+}
+
+static const struct umbra_leaf_ops note_ops = { .leaf = note_leaf };
 static const struct umbra_leaf_ops age_ops = { .leaf = age_leaf };
+
+/* With nested leaves, which go old with those of stage 2, and at once (U4). */
+static void make_old_nested(struct age *age, gfn_t start, gfn_t end,
+			    struct umbra_gather *gather)
+{
+	struct umbra_vm *vm = age->vm;
+
+	umbra_inv_begin(vm, start, end);
+	spin_lock(&vm->zap_lock);
+	umbra_pgtable_clear(&vm->pgt, start, end, UMBRA_PTE_YOUNG, gather,
+			    &age_ops, age);
+	umbra_nested_flush(vm);
+	spin_unlock(&vm->zap_lock);
+	umbra_inv_end(vm, start, end);
+}
 
 bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
 	       const struct umbra_age_map *map, struct umbra_gather *gather)
 {
 	struct age age = { .vm = vm, .map = map };
+	int idx;
 
-	if (flags & UMBRA_AGE_CLEAR)
+	if (!(flags & UMBRA_AGE_CLEAR)) {
+		umbra_pgtable_visit(&vm->pgt, &start, end, &age_ops, &age);
+		return age.young;
+	}
+	idx = srcu_read_lock(&vm->srcu);
+	if (umbra_nested_any(vm))
+		make_old_nested(&age, start, end, gather);
+	else
 		umbra_pgtable_clear(&vm->pgt, start, end, UMBRA_PTE_YOUNG,
 				    gather, &age_ops, &age);
-	else
-		umbra_pgtable_visit(&vm->pgt, &start, end, &age_ops, &age);
+	srcu_read_unlock(&vm->srcu, idx);
 	return age.young;
+}
+
+void umbra_age_nested(struct umbra_vm *vm, struct umbra_nested *n, gfn_t start,
+		      gfn_t end, u32 flags, const struct umbra_age_map *map,
+		      struct umbra_gather *gather)
+{
+	struct age age = { .vm = vm, .map = map };
+
+	if (flags & UMBRA_AGE_CLEAR)
+		umbra_pgtable_clear(&n->pgt, start, end, UMBRA_PTE_YOUNG,
+				    gather, &note_ops, &age);
+	else
+		umbra_pgtable_visit(&n->pgt, &start, end, &note_ops, &age);
 }

@@ -29,11 +29,29 @@ struct umbra_age_map {
  * @gather: takes what was made old. Until the caller flushes it, a translation
  *	that is still in a TLB can be used without the page becoming young again
  *
- * Takes no lock of the VM but RCU and does not sleep: reclaim calls this often.
+ * Takes no lock of the VM but RCU, unless there are nested contexts, and does
+ * not sleep: reclaim calls this often.
  *
  * Return: true if any page was young.
  */
 bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
 	       const struct umbra_age_map *map, struct umbra_gather *gather);
+
+/**
+ * umbra_age_nested() - the same for pages of a nested context
+ * @vm: the VM
+ * @n: the context, entered
+ * @start: first nested page of the range
+ * @end: first page after it
+ * @flags: UMBRA_AGE_CLEAR or 0
+ * @map: takes what was young
+ * @gather: takes what was made old; of the context
+ *
+ * Only the context's leaves count, and only they are made old: neither the
+ * guest's table nor stage 2. Does not sleep.
+ */
+void umbra_age_nested(struct umbra_vm *vm, struct umbra_nested *n, gfn_t start,
+		      gfn_t end, u32 flags, const struct umbra_age_map *map,
+		      struct umbra_gather *gather);
 
 #endif /* UMBRA_AGE_H */

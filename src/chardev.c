@@ -23,6 +23,7 @@
 #include "invalidate.h"
 #include "log.h"
 #include "memslot_update.h"
+#include "nested_update.h"
 #include "notifier.h"
 #include "verify.h"
 
@@ -46,6 +47,9 @@ union arg {
 	struct umbra_split split;
 	struct umbra_collapse collapse;
 	struct umbra_get_stats get_stats;
+	struct umbra_create_nested create_nested;
+	struct umbra_destroy_nested destroy_nested;
+	struct umbra_invalidate_nested invalidate_nested;
 	struct umbra_fault fault;
 	struct umbra_access access;
 	struct umbra_test test;
@@ -183,49 +187,115 @@ static int progress(u64 done, int ret)
 	return done ? 0 : ret;
 }
 
-static bool range_ok(const struct umbra_vm *vm, u64 gpa, u64 length, u64 align)
+/* The addresses that an operation is about: @n's, or else @vm's. */
+static u64 limit_of(const struct umbra_vm *vm, const struct umbra_nested *n)
 {
-	u64 limit = vm->gfn_limit << PAGE_SHIFT;
+	return (n ? n->gfn_limit : vm->gfn_limit) << PAGE_SHIFT;
+}
 
+static bool range_below(u64 limit, u64 gpa, u64 length, u64 align)
+{
 	return length && !(gpa % align) && !(length % align) &&
 	       length <= limit && gpa <= limit - length;
 }
 
+static bool range_ok(const struct umbra_vm *vm, u64 gpa, u64 length, u64 align)
+{
+	return range_below(limit_of(vm, NULL), gpa, length, align);
+}
+
+/* Go into the context of an operation; 0 is none. */
+static int enter(struct umbra_vm *vm, u32 context, u32 pad,
+		 struct umbra_nested **n)
+{
+	*n = NULL;
+	if (pad)
+		return -EINVAL;
+	if (context)
+		*n = umbra_nested_enter(vm, context);
+	return PTR_ERR_OR_ZERO(*n);
+}
+
 /* ---------------------------------------------------------------- the vCPU */
+
+static int fault_range(struct umbra_vcpu *vcpu, struct umbra_nested *n,
+		       struct umbra_fault *cmd)
+{
+	gfn_t gfn = PHYS_PFN(cmd->gpa);
+	gfn_t end = PHYS_PFN(cmd->gpa + cmd->length);
+	int ret;
+
+	if (!range_below(limit_of(vcpu->vm, n), cmd->gpa, cmd->length,
+			 PAGE_SIZE))
+		return -EINVAL;
+	if (umbra_ring_nearly_full(&vcpu->ring))
+		ret = -ENOSPC;
+	else if (n)
+		ret = umbra_access_fault(vcpu, n, &gfn, end, cmd->flags);
+	else
+		ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn, end,
+				  cmd->flags);
+	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
+	return progress(cmd->done, ret);
+}
 
 static int do_fault(struct call *call)
 {
 	struct umbra_vcpu *vcpu = call->object;
 	struct umbra_fault *cmd = &call->arg.fault;
-	gfn_t gfn = PHYS_PFN(cmd->gpa);
-	int ret;
+	struct umbra_nested *n;
+	int ret = enter(vcpu->vm, cmd->context, cmd->pad, &n);
 
-	if (!range_ok(vcpu->vm, cmd->gpa, cmd->length, PAGE_SIZE))
-		return -EINVAL;
-	ret = -ENOSPC;
-	if (!umbra_ring_nearly_full(&vcpu->ring))
-		ret = umbra_fault(vcpu->vm, &vcpu->supplies, &gfn,
-				  PHYS_PFN(cmd->gpa + cmd->length), cmd->flags);
-	cmd->done = PFN_PHYS(gfn) - cmd->gpa;
-	return progress(cmd->done, ret);
+	if (ret)
+		return ret;
+	ret = fault_range(vcpu, n, cmd);
+	umbra_nested_leave(vcpu->vm, n);
+	return ret;
 }
 
-/* An access that ended with -ENXIO: @len bytes at @gpa. */
-static void mmio_exit(struct umbra_exit *exit, gpa_t gpa, u32 len, u64 data)
+/* Who accesses, in which addresses, and how. */
+struct agent {
+	struct umbra_vcpu *vcpu;
+	struct umbra_nested *n;
+	u32 flags;
+	struct umbra_exit *exit;
+};
+
+/*
+ * An access to @len bytes at @gpa has ended with @error, which may be something
+ * for the caller to do. @data is its operand.
+ */
+static void make_exit(const struct agent *a, int error, gpa_t gpa, u32 len,
+		      u64 data)
 {
-	exit->reason = UMBRA_EXIT_MMIO;
-	exit->len = len;
+	const struct umbra_guest_fault *fault = &a->vcpu->guest_fault;
+	struct umbra_exit *exit = a->exit;
+
+	if (error == -ENXIO) {
+		exit->reason = UMBRA_EXIT_MMIO;
+		exit->data = len < sizeof(data) ?
+			     data & (BIT_ULL(8 * len) - 1) : data;
+		if (a->n)
+			gpa = PFN_PHYS(fault->gfn) + offset_in_page(gpa);
+	} else if (error == -EACCES && a->n && fault->kind) {
+		exit->reason = UMBRA_EXIT_NESTED;
+		exit->kind = fault->kind;
+		exit->level = fault->level;
+		exit->entry = fault->entry;
+	} else {
+		return;
+	}
 	exit->gpa = gpa;
-	exit->data = len < sizeof(data) ? data & (BIT_ULL(8 * len) - 1) : data;
+	exit->len = len;
 }
 
 /* A READ or WRITE, page by page through the bounce buffer. */
-static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
-		   u32 flags, struct umbra_exit *exit)
+static int do_copy(const struct agent *a, const struct umbra_access_op *op)
 {
 	bool write = op->op == UMBRA_OP_WRITE;
 	void __user *user = u64_to_user_ptr(op->value);
-	u64 at;
+	struct umbra_vcpu *vcpu = a->vcpu;
+	u64 at, data;
 	u32 n;
 	int ret;
 
@@ -238,26 +308,23 @@ static int do_copy(struct umbra_vcpu *vcpu, const struct umbra_access_op *op,
 		n = min_t(u64, op->len - at, PAGE_SIZE - offset_in_page(gpa));
 		if (write && copy_from_user(vcpu->bounce, user, n))
 			return -EFAULT;
-		ret = umbra_access_copy(vcpu, gpa, n, write, flags);
-		if (ret == -ENXIO) {
-			u64 data = 0;
-
+		ret = umbra_access_copy(vcpu, a->n, gpa, n, write, a->flags);
+		if (ret) {
+			data = 0;
 			if (write && n <= sizeof(data))
 				memcpy(&data, vcpu->bounce, n);
-			mmio_exit(exit, gpa, n, data);
-		}
-		if (ret)
+			make_exit(a, ret, gpa, n, data);
 			return ret;
+		}
 		if (!write && copy_to_user(user, vcpu->bounce, n))
 			return -EFAULT;
 	}
 	return 0;
 }
 
-static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
-		 u32 flags, struct umbra_exit *exit)
+static int do_op(const struct agent *a, struct umbra_access_op __user *user)
 {
-	u64 limit = vcpu->vm->gfn_limit << PAGE_SHIFT;
+	u64 limit = limit_of(a->vcpu->vm, a->n);
 	struct umbra_access_op op;
 	int ret;
 
@@ -271,7 +338,7 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	switch (op.op) {
 	case UMBRA_OP_READ:
 	case UMBRA_OP_WRITE:
-		return do_copy(vcpu, &op, flags, exit);
+		return do_copy(a, &op);
 	case UMBRA_OP_LOAD:
 	case UMBRA_OP_STORE:
 	case UMBRA_OP_CMPXCHG:
@@ -285,9 +352,9 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	/* Before an exchange: can its result be told? */
 	if (op.op != UMBRA_OP_STORE && put_user(op.value, &user->value))
 		return -EFAULT;
-	ret = umbra_access_atomic(vcpu, &op, flags);
-	if (ret == -ENXIO)
-		mmio_exit(exit, op.gpa, op.len,
+	ret = umbra_access_atomic(a->vcpu, a->n, &op, a->flags);
+	if (ret)
+		make_exit(a, ret, op.gpa, op.len,
 			  op.op == UMBRA_OP_STORE ||
 			  op.op == UMBRA_OP_CMPXCHG ? op.value : 0);
 	if (!ret && op.op != UMBRA_OP_STORE &&
@@ -296,32 +363,50 @@ static int do_op(struct umbra_vcpu *vcpu, struct umbra_access_op __user *user,
 	return ret;
 }
 
-static int do_access(struct call *call)
+static int do_ops(const struct agent *a, struct umbra_access *cmd)
 {
-	struct umbra_vcpu *vcpu = call->object;
-	struct umbra_access *cmd = &call->arg.access;
 	struct umbra_access_op __user *ops = u64_to_user_ptr(cmd->ops);
 	int ret = 0;
 
-	if (!cmd->nr_ops)
-		return -EINVAL;
-	if (cmd->flags & UMBRA_ACCESS_EXITS && cmd->size < sizeof(*cmd))
-		return -EINVAL;
-	memset(&cmd->exit, 0, sizeof(cmd->exit));
 	for (cmd->done = 0; cmd->done < cmd->nr_ops; cmd->done++) {
 		if (cmd->done && signal_pending(current))
 			break;
 		cond_resched();
 		ret = -ENOSPC;
-		if (umbra_ring_nearly_full(&vcpu->ring))
+		if (umbra_ring_nearly_full(&a->vcpu->ring))
 			break;
-		ret = do_op(vcpu, &ops[cmd->done], cmd->flags, &cmd->exit);
+		ret = do_op(a, &ops[cmd->done]);
 		if (ret)
 			break;
 	}
+	if (cmd->exit.reason && cmd->flags & UMBRA_ACCESS_EXITS)
+		ret = 0;
 	if (ret == -ENXIO)
-		ret = cmd->flags & UMBRA_ACCESS_EXITS ? 0 : -ENOENT;
+		ret = -ENOENT;
 	return progress(cmd->done, ret);
+}
+
+static int do_access(struct call *call)
+{
+	struct umbra_vcpu *vcpu = call->object;
+	struct umbra_access *cmd = &call->arg.access;
+	struct agent agent = {
+		.vcpu = vcpu, .flags = cmd->flags, .exit = &cmd->exit,
+	};
+	int ret;
+
+	if (!cmd->nr_ops)
+		return -EINVAL;
+	if (cmd->flags & UMBRA_ACCESS_EXITS &&
+	    cmd->size < offsetofend(struct umbra_access, exit))
+		return -EINVAL;
+	memset(&cmd->exit, 0, sizeof(cmd->exit));
+	ret = enter(vcpu->vm, cmd->context, cmd->pad, &agent.n);
+	if (ret)
+		return ret;
+	ret = do_ops(&agent, cmd);
+	umbra_nested_leave(vcpu->vm, agent.n);
+	return ret;
 }
 
 static const struct ioctl_op vcpu_ops[] = {
@@ -438,8 +523,8 @@ static int do_unmap(struct call *call)
 #define AGE_CHUNK	(SZ_1G >> PAGE_SHIFT)
 
 /* Age the next granules through @bits. */
-static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
-		    unsigned long *bits)
+static int age_some(struct umbra_vm *vm, struct umbra_nested *n,
+		    struct umbra_age *cmd, unsigned long *bits)
 {
 	u64 at = div64_u64(cmd->done, cmd->granule);
 	u64 left = div64_u64(cmd->length, cmd->granule) - at;
@@ -456,8 +541,12 @@ static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
 	bitmap_zero(bits, AGE_BITS);
 	for (gfn = map.gfn; gfn < end; gfn = next) {
 		next = min(end, gfn + AGE_CHUNK);
-		umbra_gather_init(&gather);
-		umbra_age(vm, gfn, next, cmd->flags, &map, &gather);
+		umbra_gather_init_tag(&gather, cmd->context);
+		if (n)
+			umbra_age_nested(vm, n, gfn, next, cmd->flags, &map,
+					 &gather);
+		else
+			umbra_age(vm, gfn, next, cmd->flags, &map, &gather);
 		umbra_hold(&vm->hold, UMBRA_POINT_AGE_UNFLUSHED, false);
 		umbra_flush(vm, &gather);
 		cond_resched();
@@ -470,16 +559,15 @@ static int age_some(struct umbra_vm *vm, struct umbra_age *cmd,
 	return 0;
 }
 
-static int do_age(struct call *call)
+static int age_range(struct umbra_vm *vm, struct umbra_nested *n,
+		     struct umbra_age *cmd)
 {
-	struct umbra_vm *vm = call->object;
-	struct umbra_age *cmd = &call->arg.age;
 	unsigned long *bits;
 	int ret = 0;
 
 	if (!is_power_of_2(cmd->granule) || cmd->granule < PAGE_SIZE ||
 	    cmd->granule > SZ_1G ||
-	    !range_ok(vm, cmd->gpa, cmd->length, cmd->granule))
+	    !range_below(limit_of(vm, n), cmd->gpa, cmd->length, cmd->granule))
 		return -EINVAL;
 	bits = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? NULL :
 	       bitmap_alloc(AGE_BITS, GFP_KERNEL_ACCOUNT);
@@ -492,10 +580,24 @@ static int do_age(struct call *call)
 		if (signal_pending(current))
 			ret = -EINTR;
 		else
-			ret = age_some(vm, cmd, bits);
+			ret = age_some(vm, n, cmd, bits);
 	}
 	bitmap_free(bits);
 	return progress(cmd->done, ret);
+}
+
+static int do_age(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_age *cmd = &call->arg.age;
+	struct umbra_nested *n;
+	int ret = enter(vm, cmd->context, cmd->pad, &n);
+
+	if (ret)
+		return ret;
+	ret = age_range(vm, n, cmd);
+	umbra_nested_leave(vm, n);
+	return ret;
 }
 
 /* A buffer for the log of @nr pages, or an ERR_PTR. */
@@ -587,25 +689,58 @@ static int do_reset_dirty_rings(struct call *call)
 	return progress(cmd->done, ret);
 }
 
-static int do_translate(struct call *call)
+static int translate(struct umbra_vm *vm, struct umbra_nested *n,
+		     struct umbra_translate *cmd)
 {
-	struct umbra_vm *vm = call->object;
-	struct umbra_translate *cmd = &call->arg.translate;
 	bool hpa = cmd->flags & UMBRA_TRANSLATE_HPA;
 	umbra_leaf_t leaf;
 	int level;
 
-	if (PHYS_PFN(cmd->gpa) >= vm->gfn_limit)
+	if (cmd->gpa >= limit_of(vm, n))
 		return -EINVAL;
 	if (hpa && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 
-	leaf = umbra_pgtable_lookup(&vm->pgt, PHYS_PFN(cmd->gpa), &level);
+	leaf = umbra_pgtable_lookup(n ? &n->pgt : &vm->pgt, PHYS_PFN(cmd->gpa),
+				    &level);
 	cmd->pte = leaf & UMBRA_LEAF_ATTRS;
 	cmd->leaf_shift = PAGE_SHIFT + umbra_level_shift(level);
 	cmd->hpa = hpa && leaf ? umbra_leaf_pa(leaf) +
 				 cmd->gpa % BIT_ULL(cmd->leaf_shift) : 0;
 	return 0;
+}
+
+static int do_translate(struct call *call)
+{
+	struct umbra_vm *vm = call->object;
+	struct umbra_translate *cmd = &call->arg.translate;
+	struct umbra_nested *n;
+	int ret = enter(vm, cmd->context, cmd->pad, &n);
+
+	if (ret)
+		return ret;
+	ret = translate(vm, n, cmd);
+	umbra_nested_leave(vm, n);
+	return ret;
+}
+
+static int do_create_nested(struct call *call)
+{
+	return umbra_nested_create(call->object, &call->arg.create_nested);
+}
+
+static int do_destroy_nested(struct call *call)
+{
+	const struct umbra_destroy_nested *cmd = &call->arg.destroy_nested;
+
+	return cmd->pad ? -EINVAL :
+			  umbra_nested_destroy(call->object, cmd->context);
+}
+
+static int do_invalidate_nested(struct call *call)
+{
+	return umbra_nested_invalidate(call->object,
+				       &call->arg.invalidate_nested);
 }
 
 static int do_verify(struct call *call)
@@ -690,6 +825,10 @@ static int do_get_stats(struct call *call)
 	cmd->accesses = sum.accesses;
 	cmd->mmio = sum.mmio;
 	cmd->mmio_cached = sum.mmio_cached;
+	umbra_nested_count(vm, &cmd->nested, &cmd->nested_leaves);
+	cmd->nested_mapped = sum.nested_mapped;
+	cmd->nested_unmapped = sum.nested_unmapped;
+	cmd->nested_retries = sum.nested_retries;
 	return 0;
 }
 
@@ -746,6 +885,12 @@ static const struct ioctl_op vm_ops[] = {
 	IOCTL_OP(UMBRA_VERIFY, umbra_verify, first_bad, 0, do_verify),
 	IOCTL_OP(UMBRA_SPLIT, umbra_split, done, 0, do_split),
 	IOCTL_OP(UMBRA_COLLAPSE, umbra_collapse, done, 0, do_collapse),
+	IOCTL_OP(UMBRA_CREATE_NESTED, umbra_create_nested, context,
+		 UMBRA_NESTED_USER | UMBRA_NESTED_SOFT_AD, do_create_nested),
+	IOCTL_IN(UMBRA_DESTROY_NESTED, umbra_destroy_nested, pad, 0,
+		 do_destroy_nested),
+	IOCTL_IN(UMBRA_INVALIDATE_NESTED, umbra_invalidate_nested, pad,
+		 UMBRA_INVALIDATE_VMID, do_invalidate_nested),
 	IOCTL_OP(UMBRA_GET_STATS, umbra_get_stats, accesses, 0, do_get_stats),
 #ifdef CONFIG_UMBRA_TEST
 	{ .cmd = UMBRA_TEST, .size = sizeof(struct umbra_test),
@@ -800,6 +945,8 @@ static int do_get_caps(struct call *call)
 	cmd->max_slot_pages = UMBRA_MAX_SLOT_PAGES;
 	cmd->max_log_readers = UMBRA_LOG_READERS;
 	cmd->max_ring_size = UMBRA_MAX_RING;
+	cmd->max_nested = UMBRA_MAX_NESTED;
+	cmd->nested_formats = cmd->formats | BIT(UMBRA_FMT_X86_64);
 	return 0;
 }
 

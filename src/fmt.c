@@ -18,6 +18,11 @@ const struct umbra_fmt *umbra_fmt_get(u32 id)
 	return id < ARRAY_SIZE(formats) ? formats[id] : NULL;
 }
 
+const struct umbra_fmt *umbra_fmt_get_guest(u32 id)
+{
+	return id == UMBRA_FMT_X86_64 ? &umbra_fmt_x86_64 : umbra_fmt_get(id);
+}
+
 void umbra_layout_size(struct umbra_layout *l, const struct umbra_fmt *fmt,
 		       unsigned int gpa_bits)
 {

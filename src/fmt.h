@@ -173,6 +173,9 @@ extern const struct umbra_fmt umbra_fmt_x86_64;
  */
 const struct umbra_fmt *umbra_fmt_get(u32 id);
 
+/** umbra_fmt_get_guest() - the same for tables of guests */
+const struct umbra_fmt *umbra_fmt_get_guest(u32 id);
+
 /* Bit number n - 1 of an index into leaf_bits[] is bit number n of a leaf. */
 static_assert(UMBRA_PTE_READ == 1 && UMBRA_PTE_WRITE == 2 &&
 	      UMBRA_PTE_EXEC == 4 && UMBRA_PTE_YOUNG == 8 &&

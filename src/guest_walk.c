@@ -177,7 +177,7 @@ int umbra_guest_mark(const struct umbra_guest_table *t, u32 access,
 		ret = mem->exchange(ctx, w->gpa[level],
 				   umbra_entry_swap(l, old),
 				   umbra_entry_swap(l, new));
-		if (ret && ret != -EAGAIN) {
+		if (ret && ret != -ESTALE) {
 			w->level = level;
 			return no_access(w, ret);
 		}

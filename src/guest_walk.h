@@ -32,7 +32,7 @@ struct umbra_guest_table {
  * struct umbra_guest_mem - the memory that a table lies in
  * @read: read the word at @gpa, as it stands there, in one piece
  * @exchange: if the word at @gpa is @old, have it be @new, in one piece, as a
- *	write of the guest. -EAGAIN if it is not @old
+ *	write of the guest. -ESTALE if it is not @old
  *
  * Return 0 or -errno. -ENOENT, -EFAULT and -EACCES mean that no memory is there
  * or that it is not for this use.
@@ -106,7 +106,7 @@ int umbra_guest_walk(const struct umbra_guest_table *t, gfn_t gfn, u32 access,
  *
  * From the root down, in tables too where the format has it so.
  *
- * Return: 0; -EAGAIN if an entry is no longer what the walk has read: walk
+ * Return: 0; -ESTALE if an entry is no longer what the walk has read: walk
  * again; -EACCES if an entry cannot be written, and @w->fault says so; any
  * other error of @mem->exchange.
  */

@@ -9,6 +9,7 @@
 
 #include "dirty_log.h"
 #include "invalidate.h"
+#include "nested_update.h"
 
 static bool overlap(const struct umbra_range *r, gfn_t start, gfn_t end)
 {
@@ -142,6 +143,17 @@ static void leaf_changed(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 	} else {
 		umbra_stat_inc(zap->vm, protected);
 	}
+	umbra_nested_follow(zap->vm, gfn, nr, old, new);
+}
+
+/*
+ * To be called before anybody else can have zap_lock, and find nothing in the
+ * table (U12).
+ */
+static void flush_all(struct umbra_vm *vm, struct umbra_gather *gather)
+{
+	umbra_flush(vm, gather);
+	umbra_nested_flush(vm);
 }
 
 static bool should_yield(void *ctx)
@@ -195,11 +207,7 @@ umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		done = umbra_pgtable_unmap(&vm->pgt, start, end, &next, &gather,
 					   &zap_ops, &zap);
 		umbra_hold(&vm->hold, UMBRA_POINT_ZAP_UNFLUSHED, false);
-		/*
-		 * Before anybody else can have zap_lock, and find nothing in
-		 * the table (U12).
-		 */
-		umbra_flush(vm, &gather);
+		flush_all(vm, &gather);
 		spin_unlock(&vm->zap_lock);
 		if (!done) {
 			umbra_hold(&vm->hold, UMBRA_POINT_ZAP_YIELD, true);
@@ -221,9 +229,14 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 	struct zap zap = { .vm = vm, .slot = slot };
 	struct umbra_gather gather;
 	u64 at, start, end, chunk_end;
+	int idx = srcu_read_lock(&vm->srcu);
+	bool nested = umbra_nested_any(vm);
 
 	for (at = 0; at < nr; at = chunk_end) {
 		chunk_end = min(nr, at + PROTECT_CHUNK);
+		/* Nobody makes a nested leaf of what is being taken (U4). */
+		if (nested)
+			umbra_inv_begin(vm, gfn + at, gfn + chunk_end);
 		umbra_gather_init(&gather);
 		spin_lock(&vm->zap_lock);
 		for (start = at; start < chunk_end; start = end) {
@@ -235,10 +248,13 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 			umbra_pgtable_clear(&vm->pgt, gfn + start, gfn + end,
 					    attrs, &gather, &zap_ops, &zap);
 		}
-		umbra_flush(vm, &gather);
+		flush_all(vm, &gather);
 		spin_unlock(&vm->zap_lock);
+		if (nested)
+			umbra_inv_end(vm, gfn + at, gfn + chunk_end);
 		cond_resched();
 	}
+	srcu_read_unlock(&vm->srcu, idx);
 }
 
 void umbra_protect_pages(struct umbra_vm *vm, const gfn_t *gfns,
@@ -286,7 +302,7 @@ void umbra_prune(struct umbra_vm *vm, gfn_t start, gfn_t end)
 	umbra_gather_init(&gather);
 	spin_lock(&vm->zap_lock);
 	umbra_pgtable_prune(&vm->pgt, start, end, &gather);
-	umbra_flush(vm, &gather);
+	flush_all(vm, &gather);
 	spin_unlock(&vm->zap_lock);
 	umbra_inv_end(vm, 0, vm->gfn_limit);
 }
@@ -328,7 +344,9 @@ void umbra_split(struct umbra_vm *vm, struct umbra_memcache *mc, gfn_t gfn)
 	umbra_gather_init(&gather);
 	spin_lock(&vm->zap_lock);
 	block = umbra_pgtable_break(&vm->pgt, start, level, &gather);
-	umbra_flush(vm, &gather);
+	if (block)
+		umbra_nested_follow(vm, start, end - start, block, 0);
+	flush_all(vm, &gather);
 	umbra_hold(&vm->hold, UMBRA_POINT_SPLIT_BROKEN, false);
 	if (!block) {
 		umbra_memcache_put(mc, table);

@@ -33,6 +33,9 @@ struct umbra_stats {
 	u64 accesses;
 	u64 mmio;
 	u64 mmio_cached;
+	u64 nested_mapped;
+	u64 nested_unmapped;
+	u64 nested_retries;
 };
 
 /* Any context; the VM's counter @field grows by @n. */

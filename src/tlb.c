@@ -19,21 +19,21 @@ static unsigned int tlb_set(gfn_t gfn, int level)
 	return (gfn >> umbra_level_shift(level)) % UMBRA_TLB_SETS;
 }
 
-static struct umbra_tlb_entry *tlb_find(struct umbra_tlb *tlb, gfn_t gfn,
-					int level)
+static struct umbra_tlb_entry *tlb_find(struct umbra_tlb *tlb, u32 tag,
+					gfn_t gfn, int level)
 {
 	struct umbra_tlb_entry *set = tlb->entry[tlb_set(gfn, level)];
 	gfn_t base = ALIGN_DOWN(gfn, umbra_level_span(level));
 	unsigned int way;
 
 	for (way = 0; way < UMBRA_TLB_WAYS; way++)
-		if (set[way].leaf && set[way].gfn == base &&
-		    set[way].level == level)
+		if (set[way].leaf && set[way].tag == tag &&
+		    set[way].gfn == base && set[way].level == level)
 			return &set[way];
 	return NULL;
 }
 
-int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
+int umbra_tlb_lookup(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, u32 access,
 		     umbra_leaf_t *page)
 {
 	umbra_leaf_t need = access == UMBRA_PTE_WRITE ?
@@ -44,7 +44,7 @@ int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
 	lockdep_assert_held(&tlb->lock);
 
 	for_each_set_bit(level, &tlb->levels, UMBRA_MAX_LEVELS) {
-		e = tlb_find(tlb, gfn, level);
+		e = tlb_find(tlb, tag, gfn, level);
 		if (!e)
 			continue;
 		*page = e->leaf + PFN_PHYS(gfn - e->gfn);
@@ -55,14 +55,14 @@ int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
 	return found && (*page & need) == need ? 0 : -ENOENT;
 }
 
-void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
+void umbra_tlb_fill(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, int level,
 		    umbra_leaf_t leaf)
 {
 	struct umbra_tlb_entry *e;
 
 	lockdep_assert_held(&tlb->lock);
 
-	e = tlb_find(tlb, gfn, level);
+	e = tlb_find(tlb, tag, gfn, level);
 	if (!e) {
 		unsigned int set = tlb_set(gfn, level);
 
@@ -70,11 +70,12 @@ void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
 	}
 	e->gfn = ALIGN_DOWN(gfn, umbra_level_span(level));
 	e->leaf = leaf;
+	e->tag = tag;
 	e->level = level;
 	tlb->levels |= BIT(level);
 }
 
-void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
+void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end)
 {
 	struct umbra_tlb_entry *e;
 	unsigned int level, set, way;
@@ -82,7 +83,7 @@ void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
 	spin_lock(&tlb->lock);
 	if (end - start == 1) {
 		for_each_set_bit(level, &tlb->levels, UMBRA_MAX_LEVELS) {
-			e = tlb_find(tlb, start, level);
+			e = tlb_find(tlb, tag, start, level);
 			if (e)
 				e->leaf = 0;
 		}
@@ -90,7 +91,7 @@ void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end)
 		for (set = 0; set < UMBRA_TLB_SETS; set++) {
 			for (way = 0; way < UMBRA_TLB_WAYS; way++) {
 				e = &tlb->entry[set][way];
-				if (e->gfn < end && start <
+				if (e->tag == tag && e->gfn < end && start <
 				    e->gfn + umbra_level_span(e->level))
 					e->leaf = 0;
 			}
@@ -123,5 +124,5 @@ void umbra_gather_free(struct umbra_gather *g,
 		set_page_private(page, (unsigned long)ops);
 		call_rcu(&page->rcu_head, table_free_rcu);
 	}
-	umbra_gather_init(g);
+	umbra_gather_init_tag(g, g->tag);
 }

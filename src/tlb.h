@@ -19,6 +19,7 @@
 
 /**
  * struct umbra_tlb_entry - one translation
+ * @tag: of the nested context that it belongs to; 0: stage 2
  * @gfn: first page that it maps
  * @leaf: as read from the table; 0: unused
  * @level: of the leaf
@@ -26,6 +27,7 @@
 struct umbra_tlb_entry {
 	gfn_t gfn;
 	umbra_leaf_t leaf;
+	u32 tag;
 	u8 level;
 };
 
@@ -53,6 +55,7 @@ void umbra_tlb_init(struct umbra_tlb *tlb);
 /**
  * umbra_tlb_lookup() - find a translation good enough for an access
  * @tlb: the TLB; @tlb->lock is held
+ * @tag: of the context
  * @gfn: the page
  * @access: UMBRA_PTE_READ, UMBRA_PTE_WRITE or UMBRA_PTE_EXEC. A write hits only
  *	what is dirty already: hardware walks the table to set the dirty bit
@@ -62,50 +65,62 @@ void umbra_tlb_init(struct umbra_tlb *tlb);
  * invalidation of a whole span has been forgotten (U6), and hardware would
  * raise a TLB conflict abort or use either.
  */
-int umbra_tlb_lookup(struct umbra_tlb *tlb, gfn_t gfn, u32 access,
+int umbra_tlb_lookup(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, u32 access,
 		     umbra_leaf_t *page);
 
 /**
  * umbra_tlb_fill() - remember a translation just read from the table
  * @tlb: the TLB; @tlb->lock has been held since before the table was read
+ * @tag: of the context
  * @gfn: the page
  * @level: the level of its leaf
  * @leaf: the leaf
  *
  * Replaces a translation of the same size for the same page.
  */
-void umbra_tlb_fill(struct umbra_tlb *tlb, gfn_t gfn, int level,
+void umbra_tlb_fill(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, int level,
 		    umbra_leaf_t leaf);
 
 /**
- * umbra_tlb_flush() - drop all translations that touch a range
+ * umbra_tlb_flush() - drop all translations of a context that touch a range
  * @tlb: the TLB
+ * @tag: of the context
  * @start: first page of the range
  * @end: first page after it
  *
  * Takes @tlb->lock. When it returns no access through an old translation is
  * under way.
  */
-void umbra_tlb_flush(struct umbra_tlb *tlb, gfn_t start, gfn_t end);
+void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end);
 
 /**
- * struct umbra_gather - what a change of the table still owes
+ * struct umbra_gather - what a change of a table still owes
+ * @tag: of the context that the table belongs to; 0: stage 2
  * @start: first page to flush
  * @end: first page after; the range is empty if nothing has to be flushed
  * @tables: table pages taken out, to be freed after the flush and a grace
  *	period of RCU
  */
 struct umbra_gather {
+	u32 tag;
 	gfn_t start;
 	gfn_t end;
 	struct list_head tables;
 };
 
-static inline void umbra_gather_init(struct umbra_gather *g)
+/** umbra_gather_init_tag() - begin to gather for a nested context */
+static inline void umbra_gather_init_tag(struct umbra_gather *g, u32 tag)
 {
+	g->tag = tag;
 	g->start = ~0ULL;
 	g->end = 0;
 	INIT_LIST_HEAD(&g->tables);
+}
+
+/** umbra_gather_init() - begin to gather for stage 2 */
+static inline void umbra_gather_init(struct umbra_gather *g)
+{
+	umbra_gather_init_tag(g, 0);
 }
 
 static inline void umbra_gather_range(struct umbra_gather *g, gfn_t start,

@@ -106,7 +106,7 @@ void umbra_flush(struct umbra_vm *vm, struct umbra_gather *gather)
 		smp_mb();	/* pairs with umbra_vcpu_create() */
 		rcu_read_lock();
 		list_for_each_entry_rcu(vcpu, &vm->vcpus, node) {
-			umbra_tlb_flush(&vcpu->tlb, gather->start,
+			umbra_tlb_flush(&vcpu->tlb, gather->tag, gather->start,
 					gather->end);
 			umbra_hold(&vm->hold, UMBRA_POINT_FLUSH_TLB, false);
 		}

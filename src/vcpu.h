@@ -49,12 +49,27 @@ struct umbra_mmio_cache {
 #define UMBRA_NO_GFN	(~0ULL)
 
 /**
+ * struct umbra_guest_fault - why a nested fault has failed
+ * @kind: UMBRA_NESTED_*: the guest's table refuses; 0: stage 2 does
+ * @level: of the entry that refuses
+ * @entry: guest physical address of that entry
+ * @gfn: if it is stage 2 that fails: the page that the guest's table led to
+ */
+struct umbra_guest_fault {
+	u32 kind;
+	u32 level;
+	gpa_t entry;
+	gfn_t gfn;
+};
+
+/**
  * struct umbra_vcpu - a vCPU
  * @vm: its VM, on which it holds a reference
  * @node: in @vm->vcpus
- * @lock: serialises operations; guards @supplies, @bounce and @mmio, and pushing
- *	to @ring. Resets of the ring are under slots_lock
+ * @lock: serialises operations; guards @supplies, @bounce, @mmio and
+ *	@guest_fault, and pushing to @ring. Resets of the ring are under slots_lock
  * @supplies: for its faults
+ * @guest_fault: of the last nested fault
  * @bounce: a page through which bulk accesses are copied
  * @mmio: what it knows of gfns without a memslot (mmio.h)
  * @ring: its dirty ring, if it has one
@@ -66,6 +81,7 @@ struct umbra_vcpu {
 	struct list_head node;
 	struct mutex lock; /* one operation at a time */
 	struct umbra_supplies supplies;
+	struct umbra_guest_fault guest_fault;
 	void *bounce;
 	struct umbra_mmio_cache mmio;
 	struct umbra_ring ring;

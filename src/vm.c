@@ -27,6 +27,10 @@ static struct umbra_vm *vm_alloc(const struct umbra_layout *layout)
 	rwlock_init(&vm->mmu_lock);
 	init_waitqueue_head(&vm->inv.wq);
 	spin_lock_init(&vm->zap_lock);
+	mutex_init(&vm->nested_lock);
+	INIT_LIST_HEAD(&vm->nested_lru);
+	INIT_LIST_HEAD(&vm->nested_unflushed);
+	umbra_rmap_init(&vm->rmap);
 	mutex_init(&vm->vcpus_lock);
 	INIT_LIST_HEAD(&vm->vcpus);
 	umbra_hold_init(&vm->hold);
@@ -53,8 +57,12 @@ free_vm:
 static void vm_free(struct umbra_vm *vm)
 {
 	struct umbra_memslot *slot;
+	unsigned int i;
 	unsigned long id;
 
+	for (i = 0; i < UMBRA_MAX_NESTED; i++)
+		umbra_nested_free(vm->nested[i]);
+	umbra_rmap_destroy(&vm->rmap);
 	umbra_pgtable_destroy(&vm->pgt);
 	xa_for_each(&vm->slot_by_id, id, slot)
 		umbra_memslot_free(slot);

@@ -4,8 +4,8 @@
  * lock that is shared.
  *
  * Order of the locks: the lock of a vCPU or slots_lock or vcpus_lock, then
- * mmap_lock, then zap_lock or mmu_lock, then the lock of a TLB. active_lock is a
- * leaf. MMU notifiers take none of those before zap_lock.
+ * nested_lock, then mmap_lock, then zap_lock or mmu_lock, then those of rmap, then
+ * the lock of a TLB. active_lock is a leaf. MMU notifiers take none of those before zap_lock.
  */
 #ifndef UMBRA_VM_H
 #define UMBRA_VM_H
@@ -20,7 +20,9 @@
 
 #include "hold.h"
 #include "memslot.h"
+#include "nested.h"
 #include "pgtable.h"
+#include "rmap.h"
 #include "stats.h"
 #include "tlb.h"
 
@@ -88,6 +90,16 @@ struct umbra_invalidation {
  *	had it since may believe that an absent leaf is gone for good (U12),
  *	and a present leaf's page stays allocated while it is held
  *
+ * @nested_lock: serialises changes of @nested, and says who is inside
+ * @nested: the nested contexts, each at the place that its number says; changed
+ *	under @nested_lock and @zap_lock
+ * @nr_nested: how many; written under @nested_lock
+ * @nested_ids: from where numbers are taken; @nested_lock
+ * @nested_lru: the contexts, the one used last at the end; @nested_lock
+ * @nested_unflushed: those with something to flush; @zap_lock, and empty
+ *	whenever nobody holds that
+ * @rmap: where nested leaves are that map a page; with locks of its own
+ *
  * @vcpus_lock: serialises changes of @vcpus
  * @vcpus: the vCPUs; readers use RCU
  * @nr_vcpus: how many; written under @vcpus_lock
@@ -120,6 +132,14 @@ struct umbra_vm {
 	bool broken;
 
 	spinlock_t zap_lock; /* taking translations away */
+
+	struct mutex nested_lock; /* nested contexts, and who is inside */
+	struct umbra_nested *nested[UMBRA_MAX_NESTED];
+	unsigned int nr_nested;
+	u32 nested_ids;
+	struct list_head nested_lru;
+	struct list_head nested_unflushed;
+	struct umbra_rmap rmap;
 
 	struct mutex vcpus_lock; /* writers of vcpus */
 	struct list_head vcpus;

@@ -476,3 +476,135 @@ int umbra_collect(struct umbra_ring *ring, uint32_t *slot, uint64_t *offset)
 	ring->next++;
 	return 1;
 }
+
+int umbra_create_nested(int vm, uint32_t flags, uint32_t format,
+			uint32_t addr_bits, uint64_t root, uint32_t vmid,
+			uint32_t *context)
+{
+	struct umbra_create_nested arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.format = format,
+		.addr_bits = addr_bits,
+		.root = root,
+		.vmid = vmid,
+	};
+	int ret = call(vm, UMBRA_CREATE_NESTED, &arg);
+
+	*context = arg.context;
+	return ret;
+}
+
+int umbra_destroy_nested(int vm, uint32_t context)
+{
+	struct umbra_destroy_nested arg = {
+		.size = sizeof(arg),
+		.context = context,
+	};
+
+	return call(vm, UMBRA_DESTROY_NESTED, &arg);
+}
+
+int umbra_invalidate_nested(int vm, uint32_t context, uint64_t gpa,
+			    uint64_t length, uint32_t leaf_shift)
+{
+	struct umbra_invalidate_nested arg = {
+		.size = sizeof(arg),
+		.context = context,
+		.gpa = gpa,
+		.length = length,
+		.leaf_shift = leaf_shift,
+	};
+
+	return call(vm, UMBRA_INVALIDATE_NESTED, &arg);
+}
+
+int umbra_invalidate_vmid(int vm, uint32_t vmid, uint64_t gpa, uint64_t length,
+			  uint32_t leaf_shift)
+{
+	struct umbra_invalidate_nested arg = {
+		.size = sizeof(arg),
+		.flags = UMBRA_INVALIDATE_VMID,
+		.vmid = vmid,
+		.gpa = gpa,
+		.length = length,
+		.leaf_shift = leaf_shift,
+	};
+
+	return call(vm, UMBRA_INVALIDATE_NESTED, &arg);
+}
+
+int umbra_translate_nested(int vm, uint32_t context, uint32_t flags,
+			   uint64_t gpa, struct umbra_translate *out)
+{
+	*out = (struct umbra_translate){
+		.size = sizeof(*out),
+		.flags = flags,
+		.gpa = gpa,
+		.context = context,
+	};
+	return call(vm, UMBRA_TRANSLATE, out);
+}
+
+int umbra_fault_nested(int vcpu, uint32_t context, uint32_t flags, uint64_t gpa,
+		       uint64_t length, uint64_t *done)
+{
+	struct umbra_fault arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.gpa = gpa,
+		.length = length,
+		.context = context,
+	};
+	int ret;
+
+	ret = call_range(vcpu, UMBRA_FAULT, &arg, &arg.gpa, &arg.length,
+			 &arg.done);
+	*done = arg.gpa - gpa;
+	return ret;
+}
+
+int umbra_access_nested(int vcpu, uint32_t context, uint32_t flags,
+			struct umbra_access_op *op, struct umbra_exit *exit)
+{
+	struct umbra_access arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.ops = pointer(op),
+		.nr_ops = 1,
+		.context = context,
+	};
+	int ret = call(vcpu, UMBRA_ACCESS, &arg);
+
+	*exit = arg.exit;
+	return ret;
+}
+
+int umbra_load_nested(int vcpu, uint32_t context, uint64_t gpa, uint32_t len,
+		      uint64_t *value)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_LOAD,
+		.len = len,
+		.gpa = gpa,
+	};
+	struct umbra_exit none;
+	int ret = umbra_access_nested(vcpu, context, 0, &op, &none);
+
+	*value = op.value;
+	return ret;
+}
+
+int umbra_store_nested(int vcpu, uint32_t context, uint64_t gpa, uint32_t len,
+		       uint64_t value)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_STORE,
+		.len = len,
+		.gpa = gpa,
+		.value = value,
+	};
+	struct umbra_exit none;
+
+	return umbra_access_nested(vcpu, context, 0, &op, &none);
+}

@@ -87,4 +87,26 @@ void umbra_unmap_ring(struct umbra_ring *ring);
 /* Collect one entry. Returns 1, or 0 if there is none. */
 int umbra_collect(struct umbra_ring *ring, uint32_t *slot, uint64_t *offset);
 
+/* Nested contexts: addresses are those of the context. */
+int umbra_create_nested(int vm, uint32_t flags, uint32_t format,
+			uint32_t addr_bits, uint64_t root, uint32_t vmid,
+			uint32_t *context);
+int umbra_destroy_nested(int vm, uint32_t context);
+/* length 0: all; leaf_shift 0: unknown. */
+int umbra_invalidate_nested(int vm, uint32_t context, uint64_t gpa,
+			    uint64_t length, uint32_t leaf_shift);
+int umbra_invalidate_vmid(int vm, uint32_t vmid, uint64_t gpa, uint64_t length,
+			  uint32_t leaf_shift);
+int umbra_translate_nested(int vm, uint32_t context, uint32_t flags,
+			   uint64_t gpa, struct umbra_translate *out);
+int umbra_fault_nested(int vcpu, uint32_t context, uint32_t flags, uint64_t gpa,
+		       uint64_t length, uint64_t *done);
+/* One operation; *exit says what it needs if flags has UMBRA_ACCESS_EXITS. */
+int umbra_access_nested(int vcpu, uint32_t context, uint32_t flags,
+			struct umbra_access_op *op, struct umbra_exit *exit);
+int umbra_load_nested(int vcpu, uint32_t context, uint64_t gpa, uint32_t len,
+		      uint64_t *value);
+int umbra_store_nested(int vcpu, uint32_t context, uint64_t gpa, uint32_t len,
+		       uint64_t value);
+
 #endif /* LIBUMBRA_H */

@@ -31,9 +31,10 @@
  *  - EINVAL: a field is wrong: alignment, zero length, wrap-around, a range
  *    past the guest physical address size, @size too small, a pad not zero.
  *  - EEXIST: the memslot would overlap another one.
- *  - ENOENT: no memslot, or no dirty log, there.
+ *  - ENOENT: no memslot, no dirty log, or no nested context, there.
  *  - EFAULT: a user pointer is bad, or the hva behind a gpa has no memory.
- *  - EACCES: the memslot, or the host mapping, does not allow the access.
+ *  - EACCES: the memslot, the host mapping, or the guest's own table in a nested
+ *    context, does not allow the access.
  *  - EHWPOISON: the page is poisoned.
  *  - EAGAIN: the caller asked not to wait, and it would have had to.
  *  - EINTR: a signal arrived before any progress was made.
@@ -138,6 +139,8 @@
  * @max_slot_pages: out: largest memslot, in pages of 4 KiB
  * @max_log_readers: out: number of readers that a dirty log can have
  * @max_ring_size: out: most entries that a dirty ring can have
+ * @max_nested: out: number of nested contexts a VM can have
+ * @nested_formats: out: bit n is set if a guest's table can be of format n
  *
  * There are no version numbers: a program asks for what it needs. Fails with
  * EOPNOTSUPP if @format is unknown; format 0 always exists.
@@ -157,6 +160,8 @@ struct umbra_get_caps {
 	__aligned_u64 max_slot_pages;
 	__u32 max_log_readers;
 	__u32 max_ring_size;
+	__u32 max_nested;
+	__u32 nested_formats;
 };
 
 #define UMBRA_GET_CAPS _IO(UMBRA_IOC_TYPE, 0x00)
@@ -369,6 +374,8 @@ struct umbra_unmap {
  *	of the last word that stand for nothing are 0
  * @done: out: bytes done: all, or a multiple of 64 granules
  * @young: out: number of young granules found
+ * @context: nested context that the range belongs to, or 0
+ * @pad: must be 0
  *
  * A translation is young if a vCPU has used it since it was made or last
  * cleared; a block is young as a whole. UMBRA_AGE_CLEAR also removes what was
@@ -384,6 +391,8 @@ struct umbra_age {
 	__aligned_u64 bitmap;
 	__aligned_u64 done;
 	__aligned_u64 young;
+	__u32 context;
+	__u32 pad;
 };
 
 #define UMBRA_AGE _IO(UMBRA_IOC_TYPE, 0x13)
@@ -474,8 +483,11 @@ struct umbra_clear_dirty_log {
  * @leaf_shift: out: log2 of the leaf's size in bytes; if nothing is mapped, of
  *	the span of the absent entry
  * @hpa: out: host physical address of @gpa, or 0 without UMBRA_TRANSLATE_HPA
+ * @context: nested context that @gpa belongs to, or 0
+ * @pad: must be 0
  *
- * Looks @gpa up in the shadow table, without side effects. With
+ * Looks @gpa up in the shadow table, or in that of @context, without side
+ * effects. With
  * UMBRA_TRANSLATE_HPA the caller needs CAP_SYS_ADMIN (EPERM).
  */
 struct umbra_translate {
@@ -485,6 +497,8 @@ struct umbra_translate {
 	__u32 pte;
 	__u32 leaf_shift;
 	__aligned_u64 hpa;
+	__u32 context;
+	__u32 pad;
 };
 
 #define UMBRA_TRANSLATE _IO(UMBRA_IOC_TYPE, 0x16)
@@ -546,9 +560,15 @@ struct umbra_verify {
  * @tlb_hits: accesses that the TLBs answered
  * @tlb_misses: accesses that walked the table
  * @tlb_conflicts: addresses found in a TLB with two different translations
- * @accesses: loads, stores and atomics performed
+ * @accesses: loads, stores and atomics performed, those of walks in guests'
+ *	tables included
  * @mmio: accesses to gpas without a memslot
  * @mmio_cached: those of them that were answered without a look at the memslots
+ * @nested: gauge: nested contexts
+ * @nested_leaves: gauge: leaves in their shadow tables
+ * @nested_mapped: leaves installed there, or given a right
+ * @nested_unmapped: leaves removed there, but with their context
+ * @nested_retries: nested faults begun anew since something came between
  *
  * Gauges are exact while nothing changes; counters only grow.
  */
@@ -579,6 +599,11 @@ struct umbra_get_stats {
 	__aligned_u64 accesses;
 	__aligned_u64 mmio;
 	__aligned_u64 mmio_cached;
+	__aligned_u64 nested;
+	__aligned_u64 nested_leaves;
+	__aligned_u64 nested_mapped;
+	__aligned_u64 nested_unmapped;
+	__aligned_u64 nested_retries;
 };
 
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
@@ -651,6 +676,106 @@ struct umbra_reset_dirty_rings {
 
 #define UMBRA_RESET_DIRTY_RINGS _IO(UMBRA_IOC_TYPE, 0x1c)
 
+/**
+ * define UMBRA_NESTED_USER - accesses are those of a user
+ *
+ * For UMBRA_FMT_X86_64, where that makes a difference; others ignore it.
+ */
+#define UMBRA_NESTED_USER	(1u << 0)
+/**
+ * define UMBRA_NESTED_SOFT_AD - nobody sets A and D in the guest's table
+ *
+ * An old entry, or a clean one that is written to, is the guest's to handle:
+ * UMBRA_NESTED_ACCESS_FLAG. With UMBRA_FMT_X86_EPT the bits mean nothing.
+ * UMBRA_FMT_MIPS_VZ has this mode only, UMBRA_FMT_X86_64 and UMBRA_FMT_X86_NPT
+ * do not have it.
+ */
+#define UMBRA_NESTED_SOFT_AD	(1u << 1)
+
+/**
+ * struct umbra_create_nested - ioctl(UMBRA_CREATE_NESTED), on a VM
+ * @size: sizeof(struct umbra_create_nested)
+ * @flags: UMBRA_NESTED_USER, UMBRA_NESTED_SOFT_AD
+ * @format: format of the guest's table
+ * @addr_bits: size of a nested address, within the limits of @format, and not
+ *	above those of the VM's
+ * @root: gpa of the table's root, aligned to its size
+ * @vmid: a number of the guest's choice, for &UMBRA_INVALIDATE_NESTED
+ * @context: out: the nested context, not 0
+ *
+ * A nested context is the shadow of one table that lies in guest memory: it
+ * collapses that table and the VM's own into one, from nested addresses straight
+ * to memory. It is filled by faults, with the least rights and the smaller size
+ * of both. Like a TLB it follows the guest's table only when it is told to.
+ *
+ * The context of the same table, VMID and flags is found again. Where there is
+ * no room for another, the one used least recently goes, unless a vCPU is inside
+ * of each (EBUSY): a context can be gone (ENOENT), and is then to be created
+ * again. Fails with EOPNOTSUPP (format, or its mode), EINVAL, ENOMEM.
+ */
+struct umbra_create_nested {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 addr_bits;
+	__aligned_u64 root;
+	__u32 vmid;
+	__u32 context;
+};
+
+#define UMBRA_CREATE_NESTED _IO(UMBRA_IOC_TYPE, 0x1d)
+
+/**
+ * struct umbra_destroy_nested - ioctl(UMBRA_DESTROY_NESTED), on a VM
+ * @size: sizeof(struct umbra_destroy_nested)
+ * @flags: must be 0
+ * @context: the nested context
+ * @pad: must be 0
+ *
+ * Fails with ENOENT (no such context), EBUSY (a vCPU is inside).
+ */
+struct umbra_destroy_nested {
+	__u32 size;
+	__u32 flags;
+	__u32 context;
+	__u32 pad;
+};
+
+#define UMBRA_DESTROY_NESTED _IO(UMBRA_IOC_TYPE, 0x1e)
+
+/** define UMBRA_INVALIDATE_VMID - all contexts with a VMID */
+#define UMBRA_INVALIDATE_VMID	(1u << 0)
+
+/**
+ * struct umbra_invalidate_nested - ioctl(UMBRA_INVALIDATE_NESTED), on a VM
+ * @size: sizeof(struct umbra_invalidate_nested)
+ * @flags: UMBRA_INVALIDATE_VMID or 0
+ * @context: the nested context; 0 with UMBRA_INVALIDATE_VMID
+ * @vmid: the VMID with UMBRA_INVALIDATE_VMID, else 0
+ * @gpa: nested address, a multiple of 4 KiB
+ * @length: bytes, a multiple of 4 KiB; 0: all addresses, and @gpa is 0
+ * @leaf_shift: log2 of what the entries that have changed span, or 0: unknown
+ * @pad: must be 0
+ *
+ * To be called when the guest invalidates its TLB, after it has changed its
+ * table. Drops what was made from any entry of the guest's table that maps a
+ * part of the range, wherever it is cached; if @leaf_shift is given, only from
+ * entries of that size and below. What is used after the call was read since it
+ * began. Fails with ENOENT (no such context); no context with @vmid is no error.
+ */
+struct umbra_invalidate_nested {
+	__u32 size;
+	__u32 flags;
+	__u32 context;
+	__u32 vmid;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__u32 leaf_shift;
+	__u32 pad;
+};
+
+#define UMBRA_INVALIDATE_NESTED _IO(UMBRA_IOC_TYPE, 0x1f)
+
 /* ------------------------------------------------------------------ vCPU */
 
 /** define UMBRA_FAULT_WRITE - make the range usable for writes */
@@ -667,11 +792,15 @@ struct umbra_reset_dirty_rings {
  * @gpa: start of the range, a multiple of 4 KiB
  * @length: bytes, a multiple of 4 KiB, not 0: one page or a million
  * @done: out: bytes done
+ * @context: nested context that the range belongs to, or 0
+ * @pad: must be 0
  *
  * Makes translations, faulting the process's memory in as needed. It is no
  * access: what it makes is old and clean. In a memslot logged by write
  * protection UMBRA_FAULT_WRITE logs the pages as dirty, since later writes to
- * them go unseen. Fails with ENOENT (no memslot), EACCES, EFAULT, EHWPOISON,
+ * them go unseen. In a nested context it is an access, and sets accessed and
+ * dirty bits in the guest's table: without them a translation is of no use.
+ * Fails with ENOENT (no memslot, no such context), EACCES, EFAULT, EHWPOISON,
  * EAGAIN, ENOMEM, EINTR.
  */
 struct umbra_fault {
@@ -680,6 +809,8 @@ struct umbra_fault {
 	__aligned_u64 gpa;
 	__aligned_u64 length;
 	__aligned_u64 done;
+	__u32 context;
+	__u32 pad;
 };
 
 #define UMBRA_FAULT _IO(UMBRA_IOC_TYPE, 0x20)
@@ -736,6 +867,14 @@ struct umbra_access_op {
  * the rest of the operation follow.
  */
 #define UMBRA_EXIT_MMIO		1
+/**
+ * define UMBRA_EXIT_NESTED - the guest's own table does not allow an operation
+ *
+ * It is for the guest's hypervisor, or its page fault handler: @len bytes at the
+ * nested address @gpa; @kind says why, @level and @entry where in the table. A
+ * READ or WRITE is complete up to @gpa, and @len ends with the page.
+ */
+#define UMBRA_EXIT_NESTED	2
 
 /**
  * struct umbra_exit - why a vCPU has come back
@@ -743,12 +882,18 @@ struct umbra_access_op {
  * @len: bytes
  * @gpa: guest physical address
  * @data: operand
+ * @kind: UMBRA_NESTED_*
+ * @level: of the entry at fault, 0 being the lowest
+ * @entry: guest physical address of that entry
  */
 struct umbra_exit {
 	__u32 reason;
 	__u32 len;
 	__aligned_u64 gpa;
 	__aligned_u64 data;
+	__u32 kind;
+	__u32 level;
+	__aligned_u64 entry;
 };
 
 /** define UMBRA_ACCESS_NOWAIT - do not sleep for memory or invalidations */
@@ -765,7 +910,9 @@ struct umbra_exit {
  * @done: out: number of operations that are complete
  * @exit: out: with UMBRA_ACCESS_EXITS, what operation number @done needs; the
  *	call returns 0 then. Without the flag a gpa that has no memslot is an
- *	error (ENOENT)
+ *	error (ENOENT), and so is what a guest's table does not allow (EACCES)
+ * @context: nested context that the addresses belong to, or 0
+ * @pad: must be 0
  *
  * Performs the operations one after the other as the hardware behind the vCPU
  * would: through its TLB, then the shadow table, setting the accessed and dirty
@@ -780,6 +927,8 @@ struct umbra_access {
 	__u32 nr_ops;
 	__u32 done;
 	struct umbra_exit exit;
+	__u32 context;
+	__u32 pad;
 };
 
 #define UMBRA_ACCESS _IO(UMBRA_IOC_TYPE, 0x21)

@@ -70,7 +70,15 @@
 #define UMBRA_POINT_MMIO_REMEMBER	22
 /** define UMBRA_POINT_RING_PROTECTED - pages protected, entries not yet empty */
 #define UMBRA_POINT_RING_PROTECTED	23
-#define UMBRA_NR_POINTS			24
+/**
+ * define UMBRA_POINT_NESTED_ANNOUNCED - a nested leaf is in the reverse map
+ *
+ * And is not there yet: neither is mmu_lock taken.
+ */
+#define UMBRA_POINT_NESTED_ANNOUNCED	24
+/** define UMBRA_POINT_NESTED_READ - stage 2 read, shadow not written; spins */
+#define UMBRA_POINT_NESTED_READ		25
+#define UMBRA_NR_POINTS			26
 
 /** define UMBRA_TEST_DISARM - let the point be; threads held there go on */
 #define UMBRA_TEST_DISARM	0
