@@ -43,6 +43,9 @@ stress: FORCE
 mutants: FORCE
 	$(Q)scripts/mutants.sh $(RULE) | V=1 scripts/count.sh
 
+models: FORCE
+	$(Q)scripts/models.sh | scripts/count.sh
+
 demo shell: FORCE
 	$(Q)scripts/$@.sh
 
@@ -58,6 +61,7 @@ help:
 	@echo 'make kunit        the unit tests, on the debug kernel'
 	@echo 'make stress       everything at once, for SECONDS=60 with SEED=1 on KERNEL=debian-6.12'
 	@echo 'make mutants      break the code in every way of mutants/: do tests see it? (RULE=U12)'
+	@echo 'make models       explore the models of the protocol, and refute broken ones'
 	@echo 'make selftests    build the selftests, into build/selftests/'
 	@echo 'make shell        a guest with the module loaded, and a prompt'
 	@echo 'make clean        remove build/ (fetched and built kernels stay in the cache)'
@@ -65,4 +69,4 @@ help:
 	@echo 'V=1 shows the commands. ACCEL=kvm runs guests with KVM, not emulated.'
 
 FORCE:
-.PHONY: modules selftests check check-quick kunit stress mutants demo shell clean help FORCE
+.PHONY: modules selftests check check-quick kunit stress mutants models demo shell clean help FORCE

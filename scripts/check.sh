@@ -24,6 +24,7 @@ everything() {
 	"$scripts/deps.sh" build kernel vm check
 	rm -rf "$top/build"/{,arm64/,riscv64/}selftests # programs whose source is gone are no tests
 	stage "static checks" "$scripts/static.sh" "$quick"
+	[[ $quick ]] || stage models "$scripts/models.sh"
 	[[ $quick ]] || stage "unit tests" "$scripts/kunit.sh" debug
 	for kernel in "${kernels[@]}"; do
 		stage "selftests on $kernel" "$scripts/selftests.sh" "$kernel"

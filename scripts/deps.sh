@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Usage: deps.sh fetch|build|kernel|vm|arm64|riscv64|check...
+# Usage: deps.sh fetch|build|kernel|vm|arm64|riscv64|check|models...
 #
 # Make sure the Debian packages that a task needs are installed: name what is
 # missing and install it where that is allowed, or say how and fail.
@@ -16,6 +16,7 @@ declare -A packages=(
 	[arm64]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm"
 	[riscv64]="gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-system-misc"
 	[check]="pahole perl shellcheck sparse"
+	[models]="gcc libc6-dev spin"
 )
 
 (($#)) || usage

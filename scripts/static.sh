@@ -111,7 +111,7 @@ uapi() {
 }
 
 licences() {
-	! ours '*.[chS]' '*.sh' '*.awk' '*.py' '*.rst' '*.config' Makefile Kbuild Kconfig |
+	! ours '*.[chS]' '*.sh' '*.awk' '*.py' '*.rst' '*.pml' '*.litmus' '*.config' Makefile Kbuild Kconfig |
 		xargs grep -L SPDX-License-Identifier | grep .
 }
 
