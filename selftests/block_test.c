@@ -4,8 +4,11 @@
  * bits of the hardware.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -547,6 +550,63 @@ static void check_hugetlb(struct __test_metadata *_metadata, struct guest *g,
 	EXPECT_EQ(3, value);
 	ASSERT_EQ(0, munmap(p, size));
 	EXPECT_EQ(-EFAULT, umbra_load(g->vcpu, gpa, 1, &value));
+}
+
+/* A file of @size bytes in a tmpfs that has huge pages, or -errno. */
+static int huge_file(size_t size)
+{
+	char dir[] = "/tmp/umbra-XXXXXX";
+	int fd;
+
+	if (!mkdtemp(dir))
+		return -errno;
+	if (mount("tmpfs", dir, "tmpfs", 0, "huge=always")) {
+		fd = -errno;
+	} else {
+		fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (fd < 0 || ftruncate(fd, size))
+			fd = -errno;
+		umount2(dir, MNT_DETACH);
+	}
+	rmdir(dir);
+	return fd;
+}
+
+/* The page cache has huge pages, too. A hole in the file takes a block away. */
+TEST_F(block, huge_page_of_a_file)
+{
+	const uint64_t gpa = 64 * BLOCK;
+	const struct guest *g = &self->g;
+	int fd = huge_file(SIZE);
+	uint64_t value;
+	uint8_t *p;
+
+	if (fd == -EINVAL)
+		SKIP(return, "tmpfs of this kernel has no huge pages");
+	ASSERT_LE(0, fd);
+	p = mmap(reserve(SIZE, BLOCK), SIZE, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	fill(p, SIZE);
+	ASSERT_EQ(0, umbra_set_memslot(g->vm, 1, 0, gpa, SIZE, p));
+	ASSERT_EQ(0, fault(g, UMBRA_FAULT_WRITE, gpa, SIZE));
+	for (uint64_t i = 0; i < SIZE; i += BLOCK)
+		EXPECT_EQ(21, leaf_shift(g, gpa + i));
+
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       BLOCK + PAGE, PAGE));
+	ASSERT_EQ(0, umbra_load(g->vcpu, gpa + BLOCK + PAGE, 1, &value));
+	EXPECT_EQ(0, value);
+	ASSERT_EQ(0, umbra_load(g->vcpu, gpa + BLOCK + 2 * PAGE, 1, &value));
+	EXPECT_EQ(content(BLOCK + 2 * PAGE), value);
+	EXPECT_EQ(12, leaf_shift(g, gpa + BLOCK + 2 * PAGE));
+	EXPECT_EQ(21, leaf_shift(g, gpa));
+
+	/* A store by the vCPU is one to the file. */
+	ASSERT_EQ(0, umbra_store(g->vcpu, gpa + PAGE, 1, 99));
+	value = 0;
+	ASSERT_EQ(1, pread(fd, &value, 1, PAGE));
+	EXPECT_EQ(99, value);
 }
 
 static int reserve_huge(const char *path)
