@@ -94,11 +94,7 @@ run() {
 	vm_result "$1" "$status" "$tmp/errors"
 }
 
-# Without what no mutant needs.
-build() {
-	"$copy/scripts/build.sh" --test "$1" CONFIG_UMBRA_WALK= \
-		CONFIG_DEBUG_INFO_BTF_MODULES= > "$tmp/build" 2>&1
-}
+build() { "$copy/scripts/build.sh" --test "$1" > "$tmp/build" 2>&1; }
 
 # survivors RESULTS: tests on stdin that have not failed.
 survivors() {

@@ -124,7 +124,7 @@ static int fault_nested(struct umbra_vcpu *vcpu, struct umbra_nested *n,
 			gfn_t *gfn, u32 access, u32 flags)
 {
 	struct walker walker = { .vcpu = vcpu, .flags = flags };
-	struct umbra_guest_walk w = {};
+	struct umbra_guest_walk w;
 	int ret;
 
 	ret = umbra_nested_fault(vcpu, n, gfn, access,

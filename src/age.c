@@ -40,7 +40,8 @@ static void age_leaf(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 	const struct age *age = ctx;
 
 	note_leaf(ctx, gfn, nr, old, new);
-	umbra_nested_follow(age->vm, gfn, nr, old, new);
+	if (new != old)
+		umbra_nested_follow(age->vm, gfn, nr, old, new);
 }
 
 static const struct umbra_leaf_ops note_ops = { .leaf = note_leaf };
@@ -68,7 +69,7 @@ bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
 	int idx;
 
 	if (!(flags & UMBRA_AGE_CLEAR)) {
-		umbra_pgtable_visit(&vm->pgt, &start, end, &note_ops, &age);
+		umbra_pgtable_visit(&vm->pgt, &start, end, &age_ops, &age);
 		return age.young;
 	}
 	idx = srcu_read_lock(&vm->srcu);
@@ -76,7 +77,7 @@ bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
 		make_old_nested(&age, start, end, gather);
 	else
 		umbra_pgtable_clear(&vm->pgt, start, end, UMBRA_PTE_YOUNG,
-				    gather, &note_ops, &age);
+				    gather, &age_ops, &age);
 	srcu_read_unlock(&vm->srcu, idx);
 	return age.young;
 }

@@ -82,6 +82,15 @@ void actor_pause(struct actor *actor, unsigned int usecs)
 	usleep(rng_below(&actor->rng, usecs));
 }
 
+bool all_acted(struct actor_kind *const *kinds, unsigned int nr)
+{
+	for (; nr--; kinds++)
+		for (unsigned int i = 0; i < (*kinds)->nr_ops; i++)
+			if (!(*kinds)->ops[i].count && !(*kinds)->ops[i].missing)
+				return false;
+	return true;
+}
+
 /* Every operation has to have been done, or be missing. */
 static bool report_actor(const struct actor_kind *kind, unsigned int number)
 {

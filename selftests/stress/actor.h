@@ -62,6 +62,8 @@ void actor_stop(struct actor *actor);
 bool actor_cannot(struct actor *actor, const char *why);
 /* Sleep at random, up to that many microseconds. */
 void actor_pause(struct actor *actor, unsigned int usecs);
+/* Has every operation of the kinds been done, unless it is missing? */
+bool all_acted(struct actor_kind *const *kinds, unsigned int nr);
 /* A line of TAP for each kind, numbered from first. Have all acted? */
 bool report_actors(struct actor_kind *const *kinds, unsigned int nr,
 		   unsigned int first);
@@ -77,6 +79,6 @@ extern struct actor_kind slots_actor;		/* slots.c */
 extern struct actor_kind log_actor;		/* log.c */
 extern struct actor_kind tables_actor;		/* tables.c */
 extern struct actor_kind churn_actor;		/* churn.c */
-extern struct actor_kind delays_actor;		/* delays.c */
+extern struct actor_kind windows_actor;		/* windows.c */
 
 #endif /* ACTOR_H */

@@ -18,6 +18,9 @@
 #define AREA_STEP	(1UL << 32)
 #define ATTIC		(1UL << 31)
 
+/* Where half of all takes place. */
+#define HOT_PAGES	16
+
 const struct cell_place cell_places[STRIP_CELLS] = {
 	{ 0, 8 }, { 8, 8 }, { 16, 8 }, { 24, 4 }, { 28, 2 }, { 30, 1 }, { 31, 1 },
 };
@@ -147,7 +150,7 @@ struct range pick_range(struct rng *rng, struct area *area, uint64_t max)
 		r.nr = area->pages;
 	r.first = rng_below(rng, area->pages - r.nr + 1);
 	if (rng_one_in(rng, 2))
-		r.first %= 64;
+		r.first %= HOT_PAGES;
 	if (r.first + r.nr > area->pages)
 		r.nr = area->pages - r.first;
 	return r;

@@ -111,7 +111,7 @@ struct range {
 	uint64_t nr;
 };
 
-/* Up to max pages; half of them near places that the round likes best. */
+/* Up to max pages, every other time among the first ones of the area. */
 struct range pick_range(struct rng *rng, struct area *area, uint64_t max);
 /* Have the range for oneself, or as much of its beginning as possible. */
 bool range_claim(struct range *r);

@@ -10,7 +10,7 @@
 #include "report.h"
 #include "world.h"
 
-#define LOADS	50
+#define LOADS	20
 
 /* A vCPU that uses the memory for a while. */
 static bool use(struct actor *actor, struct vm *vm)

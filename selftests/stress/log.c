@@ -17,13 +17,17 @@
 #define MAX_LOG_PAGES	(2 * HUGE_PAGES)
 #define WORDS		(MAX_LOG_PAGES / 64)
 
-struct log {
-	struct slot *slot;	/* that is logged, or NULL */
-	uint32_t flags;
-	/* the last harvest, or the beginning of the log */
+struct harvest {
 	uint64_t begin;
 	uint64_t end;
 	uint64_t bits[WORDS];
+};
+
+struct log {
+	struct slot *slot;	/* that is logged, or NULL */
+	uint32_t flags;
+	/* of each reader: the last one, or the beginning of the log */
+	struct harvest last[READERS];
 };
 
 static void enter(struct actor *actor)
@@ -57,9 +61,10 @@ static bool start(struct actor *actor)
 	log->flags = log_flags(&actor->rng);
 	if (!check("start", slot_set(vm, slot, 0, log->flags)))
 		return false;
-	memset(log->bits, 0, sizeof(log->bits));
-	log->begin = now();
-	log->end = log->begin;
+	for (int i = 0; i < READERS; i++) {
+		log->last[i] = (struct harvest){ .begin = now() };
+		log->last[i].end = log->last[i].begin;
+	}
 	log->slot = slot;
 	return true;
 }
@@ -89,29 +94,29 @@ static bool has(const uint64_t *bits, uint64_t page)
 	return bits[page / 64] >> page % 64 & 1;
 }
 
-static void judge(struct actor *actor, const uint64_t *stored,
+static void judge(const struct vm *vm, const struct log *log,
+		  const struct harvest *last, const uint64_t *stored,
 		  const uint64_t *bits)
 {
-	struct log *log = actor->state;
-	const struct vm *vm = actor->vm;
-
 	for (uint64_t page = 0; page < log->slot->nr; page++) {
-		if (has(bits, page) || stored[page] <= log->begin ||
-		    (stored[page] <= log->end && has(log->bits, page)))
+		if (has(bits, page) || stored[page] <= last->begin ||
+		    (stored[page] <= last->end && has(last->bits, page)))
 			continue;
-		wrong(CHECK_LOG, "VM %u (%s): %s page %lu, flags %#x: stored at %lu, harvests at %lu to %lu and now at %lu",
+		wrong(CHECK_LOG, "VM %u (%s): %s page %lu, flags %#x, reader %u: stored at %lu, harvests at %lu to %lu and now at %lu",
 		      vm->number, vm->as->name, area_name(log->slot->area),
-		      page, log->flags, stored[page], log->begin, log->end,
-		      now());
+		      page, log->flags, (unsigned int)(last - log->last),
+		      stored[page], last->begin, last->end, now());
 	}
 }
 
 /* Take all at once, or look first and take then. */
 static bool harvest(struct actor *actor, bool keep)
 {
-	uint64_t stored[MAX_LOG_PAGES], bits[WORDS] = { 0 }, begin, dirty;
+	uint32_t reader = rng_below(&actor->rng, READERS);
+	uint64_t stored[MAX_LOG_PAGES], dirty;
 	struct log *log = actor->state;
 	struct slot *slot = log->slot;
+	struct harvest this = { 0 };
 	int fd = actor->vm->fd;
 
 	if (!slot)
@@ -119,18 +124,19 @@ static bool harvest(struct actor *actor, bool keep)
 	for (uint64_t page = 0; page < slot->nr; page++)
 		stored[page] = __atomic_load_n(&slot->stored[page],
 					       __ATOMIC_SEQ_CST);
-	begin = now();
-	if (!check("get", umbra_get_dirty_log(fd, keep ? UMBRA_DIRTY_LOG_KEEP :
-					      0, slot->id, 0, slot->nr, bits,
-					      &dirty)))
+	this.begin = now();
+	if (!check("get", umbra_get_reader_log(fd, keep ?
+					       UMBRA_DIRTY_LOG_KEEP : 0,
+					       slot->id, reader, 0, slot->nr,
+					       this.bits, &dirty)))
 		return false;
-	if (keep && !check("clear", umbra_clear_dirty_log(fd, slot->id, 0,
-							  slot->nr, bits)))
+	if (keep && !check("clear", umbra_clear_reader_log(fd, slot->id, reader,
+							   0, slot->nr,
+							   this.bits)))
 		return false;
-	judge(actor, stored, bits);
-	log->begin = begin;
-	log->end = now();
-	memcpy(log->bits, bits, sizeof(log->bits));
+	this.end = now();
+	judge(actor->vm, log, &log->last[reader], stored, this.bits);
+	log->last[reader] = this;
 	return true;
 }
 

@@ -39,7 +39,8 @@ static bool discard(const struct range *r, int advice)
 
 static bool dontneed(struct actor *actor)
 {
-	struct range r = pick(actor, one_of(actor, DROPPED, GUARDED));
+	struct range r = pick(actor, rng_one_in(&actor->rng, 4) ? GUARDED :
+								  DROPPED);
 
 	return discard(&r, MADV_DONTNEED);
 }

@@ -33,9 +33,10 @@ int slot_set(struct vm *vm, struct slot *slot, unsigned int place,
 {
 	if (slot->kind == SLOT_READONLY)
 		flags |= UMBRA_MEM_READONLY;
-	return umbra_set_memslot(vm->fd, slot->id, flags, slot->gpa[place],
-				 slot->nr * PAGE,
-				 slot->area->hva + slot->first * PAGE);
+	return umbra_set_logged(vm->fd, slot->id, flags,
+				flags & UMBRA_MEM_LOG_DIRTY ? ALL_READERS : 0,
+				slot->gpa[place], slot->nr * PAGE,
+				slot->area->hva + slot->first * PAGE);
 }
 
 /* Each area has a GiB of gpas for itself. */

@@ -20,6 +20,9 @@ enum slot_kind {
 };
 
 #define NR_SLOTS	(NR_AREAS * SLOT_KINDS)
+/* Of a dirty log, each. */
+#define READERS		2
+#define ALL_READERS	((1 << READERS) - 1)
 /* Where a memslot may be. */
 #define PLACES		2
 

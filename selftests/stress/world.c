@@ -14,7 +14,7 @@
 #include "report.h"
 
 /* Seconds after which who does not get on is stuck. */
-#define STUCK	60
+#define STUCK	150
 /* For what others do with a delay, tenths of a second. */
 #define PATIENCE 100
 
@@ -58,7 +58,7 @@ static void create_actors(struct world *w)
 	add(w, &pages_actor);
 	add(w, &fork_actor);
 	add(w, &churn_actor);
-	add(w, &delays_actor);
+	add(w, &windows_actor);
 	for (vm = 0; vm < NR_VMS; vm++) {
 		add(w, &slots_actor)->vm = &w->vm[vm];
 		add(w, &log_actor)->vm = &w->vm[vm];
