@@ -714,4 +714,237 @@ TEST_F(nested, nobody_is_inside_of_what_goes)
 	EXPECT_EQ(0, load_5(&t));
 }
 
+/* ------------------------------------------------------------------- at random */
+
+/* What an access gives, by a walk of both dimensions: the page, or -1. */
+static long model(struct table *t, uint64_t page, uint64_t right)
+{
+	uint64_t at = t->root, e, to;
+	int level = 3;
+
+	for (;; level--) {
+		e = entries(t, at)[page >> (9 * level) & 511];
+		if (!(e & RWX) || !(e & R) || !(e & right))
+			return -1;
+		if (!level || e & PS)
+			break;
+		at = (e & ADDR) / PAGE;
+	}
+	to = (e & ADDR) / PAGE + (page & ((1UL << (9 * level)) - 1));
+	return to < PAGES ? to : -1;
+}
+
+#define SPREAD	64UL	/* pages of each kind that random tables lead to */
+
+static void random_entry(struct table *t)
+{
+	uint64_t page = random() % SPREAD;
+	uint64_t rights = random() % 8 ? RWX : R | (random() % 8);
+
+	switch (random() % 16) {
+	case 0:
+		map(t, page, 0);
+		break;
+	case 1:		/* past the end of memory */
+		map(t, page, leaf(PAGES + page, RWX));
+		break;
+	case 2:		/* a block, or none */
+		*entry(t, BLOCK_PAGES, 1) = random() % 2 ? 0 :
+			leaf(DATA + random() % 2 * BLOCK_PAGES, rights) | PS;
+		invalidate(t, BLOCK_PAGES, BLOCK_PAGES);
+		break;
+	default:
+		map(t, page, leaf(DATA + random() % SPREAD, rights));
+	}
+	invalidate(t, page, 1);
+}
+
+/* Every access agrees with a walk of both tables; what is stored is there. */
+TEST_F_TIMEOUT(nested, random_accesses, 120)
+{
+	struct guest *g = &self->g;
+	struct table *t = &self->t;
+	uint64_t value;
+	int seed = getpid();
+
+	TH_LOG("seed %d", seed);
+	srandom(seed);
+	for (int i = 0; i < 60000; i++) {
+		uint64_t page = random() % SPREAD +
+				random() % 2 * BLOCK_PAGES;
+		bool write = random() % 2;
+		long to;
+
+		if (i % 8 == 0)
+			random_entry(t);
+		if (i % 512 == 0)
+			madvise(word(g, DATA + random() % SPREAD), PAGE,
+				MADV_DONTNEED);
+		to = model(t, page, write ? W : R);
+		if (write) {
+			int ret = store(t, page, i);
+
+			ASSERT_EQ(to >= 0, !ret);
+			if (!ret)
+				ASSERT_EQ(i, *word(g, to));
+		} else {
+			int ret = load(t, page, &value);
+
+			ASSERT_EQ(to >= 0, !ret);
+			if (!ret)
+				ASSERT_EQ(*word(g, to), value);
+		}
+	}
+}
+
+/* -------------------------------------------------------------- under load */
+
+#define CHANGING	(~0UL)
+#define CHANGES		200
+
+/* A guest that changes its table, and readers of it. */
+struct load {
+	struct table *t;
+	int vcpu;
+	uint64_t expected[SPREAD];	/* page of data, or CHANGING */
+	bool stop;
+	uint64_t wrong;
+};
+
+static uint64_t expected(struct load *l, uint64_t page)
+{
+	return __atomic_load_n(&l->expected[page], __ATOMIC_SEQ_CST);
+}
+
+/* Each page of data says which it is; none says another. */
+static long read_all(void *arg)
+{
+	struct load *l = arg;
+	uint64_t value, before, i = 0;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED)) {
+		uint64_t page = i++ * 7 % SPREAD;
+
+		before = expected(l, page);
+		if (umbra_load_nested(l->vcpu, l->t->context, page * PAGE, 8,
+				      &value))
+			return -1;
+		if (before != CHANGING && before == expected(l, page) &&
+		    value != before)
+			__atomic_fetch_add(&l->wrong, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* The host takes all away again and again, in each way that it has. */
+static long disturb(void *arg)
+{
+	struct load *l = arg;
+	struct guest *g = l->t->g;
+	uint64_t bits[2], dirty, young;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED)) {
+		umbra_unmap(g->vm, DATA * PAGE, SPREAD * PAGE);
+		mprotect(word(g, DATA), SPREAD * PAGE,
+			 PROT_READ | PROT_WRITE | PROT_EXEC);
+		mprotect(word(g, DATA), SPREAD * PAGE, PROT_READ | PROT_WRITE);
+		umbra_age(g->vm, UMBRA_AGE_CLEAR, DATA * PAGE, SPREAD * PAGE,
+			  PAGE, NULL, &young);
+		umbra_get_dirty_log(g->vm, 0, 0, DATA, SPREAD, bits, &dirty);
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(nested, guest_changes_its_table_under_load, 120)
+{
+	struct guest *g = &self->g;
+	struct load l = { .t = &self->t, .vcpu = umbra_create_vcpu(g->vm) };
+	struct task reader, host;
+	uint64_t i, page, value;
+
+	ASSERT_LE(0, l.vcpu);
+	ASSERT_EQ(0, umbra_set_memslot(g->vm, 0, UMBRA_MEM_LOG_DIRTY, 0,
+				       PAGES * PAGE, g->mem));
+	for (i = 0; i < SPREAD; i++) {
+		*word(g, DATA + i) = DATA + i;
+		l.expected[i] = DATA + i;
+		map(l.t, i, leaf(DATA + i, RWX));
+	}
+	task_start(&reader, read_all, &l);
+	task_start(&host, disturb, &l);
+	for (i = 0; i < CHANGES; i++) {
+		page = i * 5 % SPREAD;
+		value = DATA + i * 11 % SPREAD;
+		__atomic_store_n(&l.expected[page], CHANGING, __ATOMIC_SEQ_CST);
+		map(l.t, page, leaf(value, RWX));
+		ASSERT_EQ(0, invalidate(l.t, page, 1));
+		__atomic_store_n(&l.expected[page], value, __ATOMIC_SEQ_CST);
+		ASSERT_EQ(0, store(l.t, page, value));
+	}
+	__atomic_store_n(&l.stop, true, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, task_join(&reader));
+	EXPECT_EQ(0, task_join(&host));
+	EXPECT_EQ(0, l.wrong);
+	close(l.vcpu);
+}
+
+/* More tables than contexts, from two vCPUs: each finds its own. */
+#define TABLES	80
+
+struct crowd {
+	struct guest *g;
+	int vcpu;
+	uint64_t first;		/* page of the first table's root */
+	unsigned int step;
+	long lost;
+};
+
+static long visit_all(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t value;
+	uint32_t id;
+	int ret;
+
+	for (unsigned int i = 0; i < 3 * TABLES; i++) {
+		unsigned int nr = i * c->step % TABLES;
+
+		if (umbra_create_nested(c->g->vm, 0, UMBRA_FMT_X86_EPT, BITS,
+					(c->first + 4 * nr) * PAGE, nr, &id))
+			return -1;
+		ret = umbra_load_nested(c->vcpu, id, 0, 8, &value);
+		if (ret == -ENOENT)
+			c->lost++;
+		else if (ret || value != nr)
+			return -1;
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(nested, contexts_recycled_under_load, 120)
+{
+	struct guest *g = &self->g;
+	struct crowd c[2] = {
+		{ .g = g, .vcpu = g->vcpu, .first = self->next, .step = 1 },
+		{ .g = g, .vcpu = umbra_create_vcpu(g->vm),
+		  .first = self->next, .step = 7 },
+	};
+	struct task task[2];
+	struct table t = { .g = g, .next = &self->next };
+	unsigned int i;
+
+	for (i = 0; i < TABLES; i++) {
+		t.root = self->next++;
+		map(&t, 0, leaf(DATA + i, RWX));
+		*word(g, DATA + i) = i;
+	}
+	for (i = 0; i < 2; i++)
+		task_start(&task[i], visit_all, &c[i]);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, task_join(&task[i]));
+	close(c[1].vcpu);
+	ASSERT_EQ(0, madvise(word(g, DATA), TABLES * PAGE, MADV_DONTNEED));
+	EXPECT_EQ(0, guest_stats(g).nested_leaves);
+}
+
 TEST_HARNESS_MAIN
