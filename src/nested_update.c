@@ -8,7 +8,7 @@
 
 #include "nested_update.h"
 
-/* ---------------------------------------------------------- who comes and goes */
+/* ------------------------------------------------------ who comes and goes */
 
 static struct umbra_nested *find(struct umbra_vm *vm, u32 id)
 {
@@ -179,16 +179,17 @@ void umbra_nested_leave(struct umbra_vm *vm, struct umbra_nested *n)
 void umbra_nested_count(struct umbra_vm *vm, u64 *contexts, u64 *leaves)
 {
 	struct umbra_nested *n;
+	u64 sum = 0;
 
-	*leaves = 0;
 	mutex_lock(&vm->nested_lock);
 	*contexts = vm->nr_nested;
 	list_for_each_entry(n, &vm->nested_lru, lru)
-		*leaves += atomic_long_read(&n->pgt.nr_leaves);
+		sum += atomic_long_read(&n->pgt.nr_leaves);
 	mutex_unlock(&vm->nested_lock);
+	*leaves = sum;
 }
 
-/* ---------------------------------------------------- what the guest demands */
+/* --------------------------------------------------- what the guest demands */
 
 static void nested_leaf_gone(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 			     umbra_leaf_t new)

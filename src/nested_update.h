@@ -3,9 +3,9 @@
  * Nested contexts while they are in use: who is inside, which go, and what has
  * to change in them when the guest says so or when stage 2 changes.
  *
- * A nested leaf rests on a leaf of stage 2: as long as it is there, that leaf is
- * there, is as large, leads to the same page, and has all of its rights and all
- * of its A and D bits. So whoever takes anything from a leaf of stage 2 does so
+ * A nested leaf rests on a leaf of stage 2: as long as it is there, that leaf
+ * is there, is as large, leads to the same page, and has all of its rights and
+ * all of its A and D bits. So whoever takes anything from a leaf of stage 2 does so
  *
  *	1. between umbra_inv_begin() and umbra_inv_end() for it (U4),
  *	2. and, in the same hold of zap_lock, from the nested leaves:
@@ -22,8 +22,8 @@
  * umbra_nested_any() - may there be nested leaves?
  * @vm: the VM
  *
- * Return: an answer that is no stays so for as long as the caller holds SRCU, or an
- * invalidation in progress of all that it asks for.
+ * Return: an answer that is no stays so for as long as the caller holds SRCU, or
+ * an invalidation in progress of all that it asks for.
  */
 static inline bool umbra_nested_any(struct umbra_vm *vm)
 {
