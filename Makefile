@@ -46,7 +46,7 @@ mutants: FORCE
 models: FORCE
 	$(Q)scripts/models.sh | scripts/count.sh
 
-demo shell: FORCE
+demo shell bench: FORCE
 	$(Q)scripts/$@.sh
 
 clean:
@@ -62,6 +62,7 @@ help:
 	@echo 'make stress       everything at once, for SECONDS=60 with SEED=1 on KERNEL=debian-6.12'
 	@echo 'make mutants      break the code in every way of mutants/: do tests see it? (RULE=U12)'
 	@echo 'make models       explore the models of the protocol, and refute broken ones'
+	@echo 'make bench        umbra, KVM and others beside each other: a table, and build/bench.json'
 	@echo 'make selftests    build the selftests, into build/selftests/'
 	@echo 'make shell        a guest with the module loaded, and a prompt'
 	@echo 'make clean        remove build/ (fetched and built kernels stay in the cache)'
@@ -69,4 +70,4 @@ help:
 	@echo 'V=1 shows the commands. ACCEL=kvm runs guests with KVM, not emulated.'
 
 FORCE:
-.PHONY: modules selftests check check-quick kunit stress mutants models demo shell clean help FORCE
+.PHONY: modules selftests check check-quick kunit stress mutants models demo shell bench clean help FORCE

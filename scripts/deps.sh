@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Usage: deps.sh fetch|build|kernel|vm|arm64|riscv64|check|models...
+# Usage: deps.sh fetch|build|kernel|vm|arm64|riscv64|chart|check|models...
 #
 # Make sure the Debian packages that a task needs are installed: name what is
 # missing and install it where that is allowed, or say how and fail.
@@ -15,6 +15,7 @@ declare -A packages=(
 	[vm]="busybox-static cpio kmod qemu-system-x86"
 	[arm64]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm"
 	[riscv64]="gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-system-misc"
+	[chart]="gnuplot-nox"
 	[check]="pahole perl shellcheck sparse"
 	[models]="gcc libc6-dev spin"
 )

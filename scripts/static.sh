@@ -55,7 +55,7 @@ ignored=(
 )
 
 # What checkpatch asks of kernel code, and programs of user space do not have.
-programs='^selftests/(stress/)?[^/]*$'
+programs='^(selftests|bench)/(stress/)?[^/]*$'
 ignored_in_programs=(
 	PREFER_KERNEL_TYPES
 	ARRAY_SIZE

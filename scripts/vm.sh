@@ -10,6 +10,7 @@
 # --interactive leaves you with a prompt after COMMAND.
 #
 #   --smp N          CPUs (2)
+#   --count          one CPU, and a clock that counts its instructions: one a ns
 #   --mem SIZE       memory (2G)
 #   --append TEXT    more kernel command line
 #   --timeout SECONDS (600; a day if interactive)
@@ -26,11 +27,12 @@ set -euo pipefail
 (($#)) || usage
 kernel=$1
 shift
-smp=2 mem=2G append='' timeout='' interactive='' variant='' log=
+smp=2 count='' mem=2G append='' timeout='' interactive='' variant='' log=
 files=()
 while (($#)); do
 	case $1 in
 	--smp) smp=$2; shift ;;
+	--count) count=1 ;;
 	--mem) mem=$2; shift ;;
 	--append) append=$2; shift ;;
 	--timeout) timeout=$2; shift ;;
@@ -51,7 +53,10 @@ dir=$("$scripts/kernel.sh" "$kernel")
 log=${log:-$top/build/logs/$kernel-$$.log}
 mkdir -p "$(dirname "$log")"
 
-if [[ ${ACCEL:-tcg} == tcg ]]; then
+if [[ $count ]]; then
+	smp=1
+	accel=(-accel tcg -icount "shift=0,sleep=off" -cpu "$cpu")
+elif [[ ${ACCEL:-tcg} == tcg ]]; then
 	accel=(-accel 'tcg,thread=multi' -cpu "$cpu")
 else
 	accel=(-accel "$ACCEL" -cpu host)
