@@ -190,6 +190,7 @@ TEST_F(block, huge_page_is_block)
 	ASSERT_EQ(0, fault_all(&self->g, UMBRA_FAULT_WRITE));
 	ASSERT_EQ(0, umbra_get_stats(self->g.vm, &stats));
 	EXPECT_EQ(BLOCKS, stats.leaves);
+	EXPECT_EQ(SIZE / PAGE, stats.pages);
 	EXPECT_EQ(21, leaf_shift(&self->g, SIZE - 1));
 	EXPECT_EQ(0, wrong_pages(&self->g));
 }

@@ -62,6 +62,25 @@ TEST_F(memslot, deleted_slots_leave_no_tables)
 	ASSERT_EQ(0, umbra_load(self->g.vcpu, 0, 1, &value));
 }
 
+/* A log, and the memslot itself, go again. */
+TEST_F(memslot, footprint)
+{
+	const uint64_t gpa = 1UL << 30, pages = 32;
+	uint64_t before = guest_stats(&self->g).bytes, bare, logged;
+
+	EXPECT_LT(0, before);
+	ASSERT_EQ(0, umbra_set_memslot(self->g.vm, 1, 0, gpa, pages * PAGE,
+				       self->g.mem));
+	bare = guest_stats(&self->g).bytes;
+	EXPECT_LT(before, bare);
+	ASSERT_EQ(0, umbra_set_memslot(self->g.vm, 1, UMBRA_MEM_LOG_DIRTY, gpa,
+				       pages * PAGE, self->g.mem));
+	logged = guest_stats(&self->g).bytes;
+	EXPECT_EQ(bare + sizeof(uint64_t), logged);
+	ASSERT_EQ(0, umbra_delete_memslot(self->g.vm, 1));
+	EXPECT_EQ(before, guest_stats(&self->g).bytes);
+}
+
 TEST_F(memslot, delete_removes_translations)
 {
 	const struct guest *g = &self->g;

@@ -20,6 +20,7 @@
 #include "age.h"
 #include "chardev.h"
 #include "fault.h"
+#include "footprint.h"
 #include "invalidate.h"
 #include "log.h"
 #include "memslot_update.h"
@@ -829,6 +830,8 @@ static int do_get_stats(struct call *call)
 	cmd->nested_mapped = sum.nested_mapped;
 	cmd->nested_unmapped = sum.nested_unmapped;
 	cmd->nested_retries = sum.nested_retries;
+	cmd->pages = atomic_long_read(&vm->pgt.nr_pages);
+	cmd->bytes = umbra_footprint(vm);
 	return 0;
 }
 

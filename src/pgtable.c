@@ -35,6 +35,12 @@ static bool entry_try_cmpxchg(const struct umbra_layout *l, u64 *ptep, u64 *old,
 	return ok;
 }
 
+static void count_leaves(struct umbra_pgtable *pgt, long nr, int level)
+{
+	atomic_long_add(nr, &pgt->nr_leaves);
+	atomic_long_add(nr * (long)umbra_level_span(level), &pgt->nr_pages);
+}
+
 int umbra_pgtable_init(struct umbra_pgtable *pgt,
 		       const struct umbra_table_ops *ops)
 {
@@ -46,6 +52,7 @@ int umbra_pgtable_init(struct umbra_pgtable *pgt,
 		return -ENOMEM;
 	atomic_long_set(&pgt->nr_tables, 1 << order);
 	atomic_long_set(&pgt->nr_leaves, 0);
+	atomic_long_set(&pgt->nr_pages, 0);
 	return 0;
 }
 
@@ -278,7 +285,7 @@ int umbra_pgtable_map(struct umbra_pgtable *pgt, gfn_t gfn, int level,
 			installed += ret == MAP_INSTALLED;
 		}
 	rcu_read_unlock();
-	atomic_long_add(installed, &pgt->nr_leaves);
+	count_leaves(pgt, installed, level);
 	return ret < 0 ? ret : changed;
 }
 
@@ -297,7 +304,7 @@ umbra_leaf_t umbra_pgtable_break(struct umbra_pgtable *pgt, gfn_t gfn,
 		/* Again: A and D may have been set since (U11). */
 		block = umbra_entry_leaf(l, entry_xchg(l, ptep, 0));
 		umbra_gather_range(gather, gfn, gfn + umbra_level_span(level));
-		atomic_long_dec(&pgt->nr_leaves);
+		count_leaves(pgt, -1, level);
 	}
 	rcu_read_unlock();
 	return block;
@@ -321,7 +328,7 @@ bool umbra_pgtable_make(struct umbra_pgtable *pgt, gfn_t gfn, int level,
 	made = at == level && link_table(pgt, ptep, 0, table);
 	rcu_read_unlock();
 	if (made)
-		atomic_long_add(nr, &pgt->nr_leaves);
+		count_leaves(pgt, nr, level - 1);
 	else
 		memset(table, 0, PAGE_SIZE);
 	return made;
@@ -346,7 +353,7 @@ static void unmap_entries(struct walk *w, u64 *ptep, unsigned int nr,
 		w->ops->leaf(w->ctx, gfn, span, umbra_entry_leaf(l, old), 0);
 		removed++;
 	}
-	atomic_long_sub(removed, &w->pgt->nr_leaves);
+	count_leaves(w->pgt, -(long)removed, level);
 }
 
 /* Nobody installs in the range, so a table that was emptied stays empty. */

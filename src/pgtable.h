@@ -23,6 +23,7 @@ struct umbra_gather;
  * @root: the table of the highest level
  * @nr_tables: table pages, the root included
  * @nr_leaves: leaves
+ * @nr_pages: pages of the lowest level that they map
  */
 struct umbra_pgtable {
 	struct umbra_layout layout;
@@ -30,6 +31,7 @@ struct umbra_pgtable {
 	u64 *root;
 	atomic_long_t nr_tables;
 	atomic_long_t nr_leaves;
+	atomic_long_t nr_pages;
 };
 
 /**

@@ -569,6 +569,10 @@ struct umbra_verify {
  * @nested_mapped: leaves installed there, or given a right
  * @nested_unmapped: leaves removed there, but with their context
  * @nested_retries: nested faults begun anew since something came between
+ * @pages: gauge: pages of 4 KiB that the leaves map, so that @table_pages * 4096 /
+ *	@pages is what the shadow table takes for each
+ * @bytes: gauge: memory of the kernel that the VM takes beside shadow tables:
+ *	itself, its memslots with their dirty logs, its vCPUs
  *
  * Gauges are exact while nothing changes; counters only grow.
  */
@@ -604,6 +608,8 @@ struct umbra_get_stats {
 	__aligned_u64 nested_mapped;
 	__aligned_u64 nested_unmapped;
 	__aligned_u64 nested_retries;
+	__aligned_u64 pages;
+	__aligned_u64 bytes;
 };
 
 #define UMBRA_GET_STATS _IO(UMBRA_IOC_TYPE, 0x18)
