@@ -18,12 +18,12 @@ trap 'rm "$tmp"' EXIT
 sed -n 's/.*"name": \("[^"]*"\).*"ratio": \([0-9.e+-]*\), "goal": \([0-9.]*\), .*/\1 \2 \3/p' \
 	"$json" | tac > "$tmp"
 gnuplot << END
-set terminal svg size 900,$((60 + 24 * $(wc -l < "$tmp"))) font "sans-serif,12" background "white"
+set terminal svg size 900,$((60 + 24 * $(wc -l < "$tmp"))) font "sans-serif,12" background "white" noenhanced
 set output "$out"
 set title "cost with the peer (KVM, if no other is named) / cost with umbra"
 set logscale x
 set xrange [0.1:*]
-set yrange [-0.7:*]
+set yrange [-0.7:$(wc -l < "$tmp")]
 set grid x
 set style fill solid
 set key bottom right
