@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 		size = atol(argv[2]) * MIB;
 	if (argc >= 2 && !strcmp(argv[1], "count")) {
 		row = count_rows;
-		rounds = 2;
+		rounds = 3;
 	} else if (argc >= 2 && !strcmp(argv[1], "parallel")) {
 		row = parallel_rows;
 		rounds = 20;
