@@ -184,6 +184,37 @@ static void plan(struct run *r)
 			leaves[i] = (leaves[i] & ~clear) | set;
 }
 
+/*
+ * Is nothing to be done for the first pages? Leaves that are there and give what
+ * is asked for are as good as new ones, unless they could become larger.
+ */
+static bool is_done(struct run *r)
+{
+	umbra_leaf_t need = UMBRA_PTE_READ;
+	struct umbra_host_run one = { .hva = r->host.hva, .nr = 1,
+				      .leaves = r->supplies->leaves,
+				      .nr_leaves = 1 };
+	gfn_t end;
+	int level;
+
+	/* An access has been tried before it became a fault. */
+	if (r->flags & UMBRA_FAULT_ACCESS)
+		return false;
+	if (is_write(r))
+		need |= UMBRA_PTE_WRITE;
+	if (r->flags & UMBRA_FAULT_EXEC)
+		need |= UMBRA_PTE_EXEC;
+	end = umbra_pgtable_mapped(&r->vm->pgt, r->gfn, r->end, need, &level);
+	if (end == r->gfn)
+		return false;
+	if (block_fits(r, level + 1) &&
+	    (umbra_host_walk(r->vm->mm, &one, is_write(r)) ||
+	     one.level > level))
+		return false;
+	r->end = end;
+	return true;
+}
+
 /* Read the primary page table. Returns what stands in the way, or -errno. */
 static int look_up(struct run *r)
 {
@@ -257,6 +288,8 @@ static int try_run(struct run *r)
 
 	idx = srcu_read_lock(&r->vm->srcu);
 	ret = find_slot(r);
+	if (!ret && is_done(r))
+		goto unlock;
 	if (!ret)
 		ret = look_up(r);
 	if (!ret) {
@@ -267,6 +300,7 @@ static int try_run(struct run *r)
 	}
 	if (ret == TABLE)
 		r->extra = umbra_collapse(r->vm, r->slot, r->base, r->level);
+unlock:
 	srcu_read_unlock(&r->vm->srcu, idx);
 	return ret;
 }

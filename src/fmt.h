@@ -312,17 +312,22 @@ static inline u64 umbra_make_leaf(const struct umbra_layout *l,
 	       l->bits->leaf_bits[i] | l->bits->leaf[level > 0];
 }
 
+/* UMBRA_PTE_* bit number @n + 1, as a leaf of a table has it. */
+static inline umbra_leaf_t umbra_entry_attr(const struct umbra_layout *l,
+					    u64 entry, unsigned int n)
+{
+	bool none = !(entry & l->bits->attr[n].mask);
+
+	return (umbra_leaf_t)(none == l->bits->attr[n].clear) << (n + 1);
+}
+
 /* What a leaf of a table says. The entry must be a leaf. */
 static inline umbra_leaf_t umbra_entry_leaf(const struct umbra_layout *l,
 					    u64 entry)
 {
-	umbra_leaf_t leaf = umbra_entry_pa(l, entry) | UMBRA_PTE_READ;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(l->bits->attr); i++)
-		if (!(entry & l->bits->attr[i].mask) == l->bits->attr[i].clear)
-			leaf |= BIT(i + 1);
-	return leaf;
+	return umbra_entry_pa(l, entry) | UMBRA_PTE_READ |
+	       umbra_entry_attr(l, entry, 0) | umbra_entry_attr(l, entry, 1) |
+	       umbra_entry_attr(l, entry, 2) | umbra_entry_attr(l, entry, 3);
 }
 
 /* The tag of an MMIO entry stands where others have the address. */

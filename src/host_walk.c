@@ -23,9 +23,10 @@ struct host_walk {
 	bool write;
 };
 
-static umbra_leaf_t host_leaf(unsigned long pfn, bool writable)
+/* What an entry of the primary page table that can be read allows. */
+static umbra_leaf_t host_attrs(bool writable)
 {
-	return PFN_PHYS(pfn) | UMBRA_PTE_READ | UMBRA_PTE_EXEC |
+	return UMBRA_PTE_READ | UMBRA_PTE_EXEC |
 	       (writable ? UMBRA_PTE_WRITE : 0);
 }
 
@@ -45,26 +46,59 @@ static bool is_secret(unsigned long pfn)
 	return mapping->host && mapping->host->i_sb->s_magic == SECRETMEM_MAGIC;
 }
 
+/* The bits of an entry that are the number of its page. */
+static u64 pfn_bits(void)
+{
+	return pte_val(pfn_pte(PHYS_PFN(BIT_ULL(MAX_PHYSMEM_BITS) - 1),
+			       __pgprot(0)));
+}
+
+/* What entries that differ in nothing but the page have in common. */
+struct kind {
+	u64 bits;
+	umbra_leaf_t attrs;
+	bool special;
+};
+
+/* Returns 0, or an error of umbra_host_walk(). */
+static int find_kind(struct kind *kind, pte_t pte, u64 bits, bool write)
+{
+	if (!umbra_compat_readable(pte_val(pte)) ||
+	    !pte_access_permitted(pte, write))
+		return -ENOENT;
+	if (pte_devmap(pte))
+		return -EFAULT;
+	kind->bits = bits;
+	kind->attrs = host_attrs(write || pte_access_permitted(pte, true));
+	kind->special = pte_special(pte);
+	return 0;
+}
+
 /* Returns 1 when there is nothing more to read, or an error. */
 static int walk_pte(struct host_walk *w, pmd_t pmd)
 {
-	unsigned long end = min(w->end, pmd_addr_end(w->addr, w->end));
+	unsigned long pfn, end = min(w->end, pmd_addr_end(w->addr, w->end));
 	pte_t *ptep = pte_offset_kernel(&pmd, w->addr);
+	umbra_leaf_t *leaves = w->run->leaves;
+	u64 bits, mask = ~pfn_bits();
+	struct kind kind = {};
+	int ret;
 
 	for (; w->addr < end; w->addr += PAGE_SIZE, ptep++) {
 		pte_t pte = READ_ONCE(*ptep);
 
-		if (!umbra_compat_readable(pte_val(pte)) ||
-		    !pte_access_permitted(pte, w->write))
-			return -ENOENT;
-		if (pte_special(pte) ? !is_zero_pfn(pte_pfn(pte)) :
-		    pte_devmap(pte) || is_secret(pte_pfn(pte)))
+		bits = pte_val(pte) & mask;
+		if (bits != kind.bits || !bits) {
+			ret = find_kind(&kind, pte, bits, w->write);
+			if (ret)
+				return ret;
+		}
+		pfn = pte_pfn(pte);
+		if (kind.special ? !is_zero_pfn(pfn) : is_secret(pfn))
 			return -EFAULT;
 		if (w->nr == w->run->nr_leaves)
 			return 1;
-		w->run->leaves[w->nr++] =
-			host_leaf(pte_pfn(pte),
-				  w->write || pte_access_permitted(pte, true));
+		leaves[w->nr++] = PFN_PHYS(pfn) | kind.attrs;
 	}
 	return 0;
 }
@@ -78,7 +112,7 @@ static int walk_block(struct host_walk *w, unsigned long pfn, int level,
 	if (w->nr)
 		return 1;
 	pfn += PHYS_PFN(w->addr % span);
-	w->run->leaves[w->nr++] = host_leaf(pfn, writable);
+	w->run->leaves[w->nr++] = PFN_PHYS(pfn) | host_attrs(writable);
 	w->run->level = level;
 	w->addr = min(w->end, ALIGN_DOWN(w->addr, span) + span);
 	return 1;

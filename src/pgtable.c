@@ -25,7 +25,7 @@ static u64 entry_xchg(const struct umbra_layout *l, u64 *ptep, u64 new)
 }
 
 /* A full barrier where it succeeds; else *@old is what was there. */
-static bool entry_try_cmpxchg(const struct umbra_layout *l, u64 *ptep, u64 *old,
+static __always_inline bool entry_try_cmpxchg(const struct umbra_layout *l, u64 *ptep, u64 *old,
 			      u64 new)
 {
 	u64 was = umbra_entry_swap(l, *old);
@@ -227,8 +227,14 @@ static int map_one(const struct umbra_layout *l, u64 *ptep, int level,
 		   umbra_leaf_t leaf)
 {
 	u64 old = umbra_entry_read(l, ptep);
+	u64 entry = umbra_make_leaf(l, leaf, level);
 	umbra_leaf_t have, want;
 
+	/* What is there most often: nothing, or the same. */
+	if (old == entry)
+		return MAP_HAD_IT;
+	if (!old && entry_try_cmpxchg(l, ptep, &old, entry))
+		return MAP_INSTALLED;
 	do {
 		if (umbra_entry_is_table(l, old, level))
 			return -EMLINK;
@@ -583,6 +589,37 @@ int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
 				    umbra_make_leaf(l, *leaf, *level)));
 	rcu_read_unlock();
 	return ret;
+}
+
+/* Is an entry a leaf with all of @attrs? */
+static bool leaf_has(const struct umbra_layout *l, u64 entry, int level,
+		     umbra_leaf_t attrs)
+{
+	return umbra_entry_is_leaf(l, entry, level) &&
+	       !(attrs & ~umbra_entry_leaf(l, entry));
+}
+
+gfn_t umbra_pgtable_mapped(struct umbra_pgtable *pgt, gfn_t gfn, gfn_t end,
+			   umbra_leaf_t attrs, int *level)
+{
+	const struct umbra_layout *l = &pgt->layout;
+	u64 *ptep, first, entry;
+	u64 i = 0, nr;
+
+	rcu_read_lock();
+	ptep = descend(pgt, gfn, 0, level, NULL);
+	first = umbra_entry_read(l, ptep);
+	nr = min(end, ALIGN(gfn + 1, umbra_level_span(*level ?: 1))) - gfn;
+	if (leaf_has(l, first, *level, attrs))
+		/* Those that differ in nothing but the page are alike. */
+		for (i = *level ? nr : 1; i < nr; i++) {
+			entry = umbra_entry_read(l, ptep + i);
+			if ((entry ^ first) & ~l->fmt->addr_mask &&
+			    !leaf_has(l, entry, 0, attrs))
+				break;
+		}
+	rcu_read_unlock();
+	return gfn + i;
 }
 
 umbra_leaf_t umbra_pgtable_lookup(struct umbra_pgtable *pgt, gfn_t gfn,

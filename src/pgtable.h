@@ -226,6 +226,22 @@ int umbra_pgtable_translate(struct umbra_pgtable *pgt, gfn_t gfn, u32 access,
 			    umbra_leaf_t *leaf, int *level);
 
 /**
+ * umbra_pgtable_mapped() - find out how far a range is mapped
+ * @pgt: the table
+ * @gfn: first page of the range
+ * @end: first page after it
+ * @attrs: what leaves must have
+ * @level: out: the level of the first leaf
+ *
+ * Looks at the entries of one table.
+ *
+ * Return: the first page that is not mapped by a leaf with all of @attrs, or not
+ * looked at.
+ */
+gfn_t umbra_pgtable_mapped(struct umbra_pgtable *pgt, gfn_t gfn, gfn_t end,
+			   umbra_leaf_t attrs, int *level);
+
+/**
  * umbra_pgtable_lookup() - read the entry of a page
  * @pgt: the table
  * @gfn: the page
