@@ -401,6 +401,36 @@ TEST_F(nested, writes_are_logged)
 	}
 }
 
+/* After a reset the next write is told again, though a TLB had the right. */
+TEST_F(nested, writes_are_pushed)
+{
+	struct guest *g = &self->g;
+	struct table *t = &self->t;
+	struct umbra_ring ring;
+	uint64_t done, offset;
+	uint32_t slot;
+
+	close(g->vcpu);
+	g->vcpu = umbra_create_vcpu_with_ring(g->vm, 64);
+	ASSERT_LE(0, g->vcpu);
+	ASSERT_EQ(0, umbra_map_ring(g->vcpu, 64, &ring));
+	map(t, 5, leaf(DATA, RWX));
+	ASSERT_EQ(0, store(t, 5, 1));
+	ASSERT_EQ(0, umbra_set_memslot(g->vm, 0, UMBRA_MEM_LOG_DIRTY, 0,
+				       PAGES * PAGE, g->mem));
+	for (int n = 0; n < 3; n++) {
+		bool found = false;
+
+		ASSERT_EQ(0, store(t, 5, n));
+		while (umbra_collect(&ring, &slot, &offset))
+			found |= offset == DATA;
+		EXPECT_TRUE(found);
+		ASSERT_EQ(0, umbra_reset_dirty_rings(g->vm, &done));
+		EXPECT_LE(1, done);
+	}
+	umbra_unmap_ring(&ring);
+}
+
 static long store_5(void *arg)
 {
 	return store(arg, 5, 99);

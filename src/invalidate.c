@@ -222,36 +222,54 @@ umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
 /* Pages that are protected under one hold of zap_lock. */
 #define PROTECT_CHUNK	(SZ_128M >> PAGE_SHIFT)
 
+/*
+ * Rights are taken from leaves of a range, under zap_lock. If there may be nested
+ * ones nobody makes one meanwhile of what is being taken (U4).
+ */
+static void protect_begin(struct umbra_vm *vm, const struct umbra_range *r,
+			  bool nested, struct umbra_gather *gather)
+{
+	if (nested)
+		umbra_inv_begin(vm, r->start, r->end);
+	umbra_gather_init(gather);
+	spin_lock(&vm->zap_lock);
+}
+
+static void protect_end(struct umbra_vm *vm, const struct umbra_range *r,
+			bool nested, struct umbra_gather *gather)
+{
+	flush_all(vm, gather);
+	spin_unlock(&vm->zap_lock);
+	if (nested)
+		umbra_inv_end(vm, r->start, r->end);
+}
+
 void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 		   gfn_t gfn, u64 nr, const unsigned long *mask,
 		   umbra_leaf_t attrs)
 {
 	struct zap zap = { .vm = vm, .slot = slot };
 	struct umbra_gather gather;
-	u64 at, start, end, chunk_end;
+	struct umbra_range chunk;
+	gfn_t start, end, last = gfn + nr;
 	int idx = srcu_read_lock(&vm->srcu);
 	bool nested = umbra_nested_any(vm);
 
-	for (at = 0; at < nr; at = chunk_end) {
-		chunk_end = min(nr, at + PROTECT_CHUNK);
-		/* Nobody makes a nested leaf of what is being taken (U4). */
-		if (nested)
-			umbra_inv_begin(vm, gfn + at, gfn + chunk_end);
-		umbra_gather_init(&gather);
-		spin_lock(&vm->zap_lock);
-		for (start = at; start < chunk_end; start = end) {
-			end = chunk_end;
+	for (chunk.start = gfn; chunk.start < last; chunk.start = chunk.end) {
+		chunk.end = min(last, chunk.start + PROTECT_CHUNK);
+		protect_begin(vm, &chunk, nested, &gather);
+		for (start = chunk.start; start < chunk.end; start = end) {
+			end = chunk.end;
 			if (mask) {
-				start = find_next_bit(mask, end, start);
-				end = find_next_zero_bit(mask, end, start);
+				start = gfn + find_next_bit(mask, end - gfn,
+							    start - gfn);
+				end = gfn + find_next_zero_bit(mask, end - gfn,
+							       start - gfn);
 			}
-			umbra_pgtable_clear(&vm->pgt, gfn + start, gfn + end,
-					    attrs, &gather, &zap_ops, &zap);
+			umbra_pgtable_clear(&vm->pgt, start, end, attrs,
+					    &gather, &zap_ops, &zap);
 		}
-		flush_all(vm, &gather);
-		spin_unlock(&vm->zap_lock);
-		if (nested)
-			umbra_inv_end(vm, gfn + at, gfn + chunk_end);
+		protect_end(vm, &chunk, nested, &gather);
 		cond_resched();
 	}
 	srcu_read_unlock(&vm->srcu, idx);
@@ -260,12 +278,22 @@ void umbra_protect(struct umbra_vm *vm, const struct umbra_memslot *slot,
 void umbra_protect_pages(struct umbra_vm *vm, const gfn_t *gfns,
 			 unsigned int nr)
 {
+	struct umbra_range hull = { ~0ULL, 0 };
 	struct zap zap = { .vm = vm };
 	struct umbra_gather gather;
 	unsigned int i, end;
+	bool nested;
+	int idx;
 
-	umbra_gather_init(&gather);
-	spin_lock(&vm->zap_lock);
+	for (i = 0; i < nr; i++) {
+		hull.start = min(hull.start, gfns[i]);
+		hull.end = max(hull.end, gfns[i] + 1);
+	}
+	if (!nr)
+		return;
+	idx = srcu_read_lock(&vm->srcu);
+	nested = umbra_nested_any(vm);
+	protect_begin(vm, &hull, nested, &gather);
 	for (i = 0; i < nr; i = end) {
 		for (end = i + 1; end < nr; end++)
 			if (gfns[end] != gfns[end - 1] + 1)
@@ -273,8 +301,8 @@ void umbra_protect_pages(struct umbra_vm *vm, const gfn_t *gfns,
 		umbra_pgtable_clear(&vm->pgt, gfns[i], gfns[end - 1] + 1,
 				    UMBRA_PTE_WRITE, &gather, &zap_ops, &zap);
 	}
-	umbra_flush(vm, &gather);
-	spin_unlock(&vm->zap_lock);
+	protect_end(vm, &hull, nested, &gather);
+	srcu_read_unlock(&vm->srcu, idx);
 }
 
 void umbra_unmap(struct umbra_vm *vm, gfn_t start, gfn_t end)
