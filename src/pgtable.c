@@ -25,8 +25,8 @@ static u64 entry_xchg(const struct umbra_layout *l, u64 *ptep, u64 new)
 }
 
 /* A full barrier where it succeeds; else *@old is what was there. */
-static __always_inline bool entry_try_cmpxchg(const struct umbra_layout *l, u64 *ptep, u64 *old,
-			      u64 new)
+static __always_inline bool entry_try_cmpxchg(const struct umbra_layout *l,
+					      u64 *ptep, u64 *old, u64 new)
 {
 	u64 was = umbra_entry_swap(l, *old);
 	bool ok = try_cmpxchg64(ptep, &was, umbra_entry_swap(l, new));
