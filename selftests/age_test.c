@@ -240,4 +240,79 @@ TEST_F(age, notifier_tells_the_host)
 	close(file);
 }
 
+/* ---------------------------------------------------------------- idle ages */
+
+static int set_ages(const struct guest *g, uint32_t flags)
+{
+	return umbra_set_memslot(g->vm, 0, flags, 0, LENGTH, g->mem);
+}
+
+/* The bucket of an age, by division. */
+static int bucket(unsigned int age)
+{
+	int n = 0;
+
+	for (; age && n < UMBRA_IDLE_BUCKETS - 1; age /= 2)
+		n++;
+	return n;
+}
+
+/* Against ages that the test counts itself. */
+TEST_F(age, idle_ages_are_exact)
+{
+	const struct guest *g = &self->g;
+	uint64_t pages[GUEST_PAGES / 64], got[UMBRA_IDLE_BUCKETS];
+	unsigned int ages[GUEST_PAGES];
+
+	EXPECT_EQ(-ENOENT, umbra_scan_idle(g->vm, 0, got));
+	ASSERT_EQ(0, set_ages(g, UMBRA_MEM_IDLE_AGES));
+	memset(ages, 0, sizeof(ages));
+	for (int scan = 0; scan < 40; scan++) {
+		uint64_t want[UMBRA_IDLE_BUCKETS] = {};
+
+		memset(pages, 0, sizeof(pages));
+		if (scan % 3)
+			random_pages(pages);
+		ASSERT_EQ(0, use(g, pages));
+		for (uint64_t i = 0; i < GUEST_PAGES; i++) {
+			ages[i]++;
+			if (pages[i / 64] >> i % 64 & 1)
+				ages[i] = 0;
+			want[bucket(ages[i])]++;
+		}
+		/* Ages are kept when something else of the memslot changes. */
+		if (scan == 20)
+			ASSERT_EQ(0, set_ages(g, UMBRA_MEM_IDLE_AGES |
+						 UMBRA_MEM_LOG_DIRTY));
+		ASSERT_EQ(0, umbra_scan_idle(g->vm, 0, got));
+		ASSERT_EQ(0, memcmp(want, got, sizeof(got)));
+	}
+	ASSERT_EQ(0, set_ages(g, 0));
+	EXPECT_EQ(-ENOENT, umbra_scan_idle(g->vm, 0, got));
+}
+
+/* What somebody else made old, or unmapped, was used nevertheless. */
+TEST_F(age, idle_ages_miss_no_use)
+{
+	const struct guest *g = &self->g;
+	uint64_t got[UMBRA_IDLE_BUCKETS], value;
+
+	ASSERT_EQ(0, set_ages(g, UMBRA_MEM_IDLE_AGES));
+	ASSERT_EQ(0, umbra_scan_idle(g->vm, 0, got));
+	EXPECT_EQ(GUEST_PAGES, got[1]);
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(0, umbra_load(g->vcpu, i * PAGE, 8, &value));
+	ASSERT_EQ(0, umbra_age(g->vm, UMBRA_AGE_CLEAR, 0, PAGE, PAGE, NULL,
+			       &self->young));
+	EXPECT_EQ(1, self->young);
+	ASSERT_EQ(0, madvise(g->mem + PAGE, PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, umbra_unmap(g->vm, 2 * PAGE, PAGE));
+	ASSERT_EQ(0, umbra_scan_idle(g->vm, 0, got));
+	EXPECT_EQ(4, got[0]);
+	EXPECT_EQ(GUEST_PAGES - 4, got[2]);
+	ASSERT_EQ(0, umbra_scan_idle(g->vm, 0, got));
+	EXPECT_EQ(4, got[1]);
+	EXPECT_EQ(GUEST_PAGES - 4, got[2]);
+}
+
 TEST_HARNESS_MAIN

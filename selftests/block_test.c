@@ -246,7 +246,34 @@ TEST_F(block, accessed_and_dirty)
  * U6: fill the TLB with small translations, then have blocks again. A flush of
  * less than the whole span leaves two translations for an address.
  */
-TEST_F(block, log_splits_and_fault_merges)
+/* All at once, and back when the log ends; young and dirty as they were. */
+TEST_F(block, log_splits_at_once)
+{
+	const struct guest *g = &self->g;
+	struct umbra_get_stats stats;
+
+	ASSERT_EQ(0, fault_all(g, UMBRA_FAULT_WRITE));
+	stats = guest_stats(g);
+	ASSERT_EQ(0, set_flags(g, UMBRA_MEM_LOG_DIRTY | UMBRA_MEM_LOG_SPLIT));
+	EXPECT_EQ(stats.splits + BLOCKS, guest_stats(g).splits);
+	EXPECT_EQ(SIZE / PAGE, guest_stats(g).leaves);
+	for (uint64_t gpa = 0; gpa < SIZE; gpa += BLOCK / 2)
+		EXPECT_EQ(12, leaf_shift(g, gpa));
+	EXPECT_FALSE(guest_pte(g, BLOCK + 3 * PAGE) & UMBRA_PTE_WRITE);
+	ASSERT_EQ(0, umbra_store(g->vcpu, BLOCK + 3 * PAGE, 1,
+				 content(BLOCK + 3 * PAGE)));
+	EXPECT_EQ(stats.splits + BLOCKS, guest_stats(g).splits);
+
+	ASSERT_EQ(0, set_flags(g, 0));
+	EXPECT_EQ(BLOCKS, guest_stats(g).leaves);
+	for (uint64_t gpa = 0; gpa < SIZE; gpa += BLOCK)
+		EXPECT_EQ(21, leaf_shift(g, gpa));
+	EXPECT_TRUE(guest_pte(g, BLOCK) & UMBRA_PTE_DIRTY);
+	EXPECT_FALSE(guest_pte(g, 0) & UMBRA_PTE_DIRTY);
+	EXPECT_EQ(0, wrong_pages(g));
+}
+
+TEST_F(block, log_splits_and_its_end_merges)
 {
 	uint64_t bits[SIZE / PAGE / 64], dirty;
 
@@ -266,8 +293,6 @@ TEST_F(block, log_splits_and_fault_merges)
 	EXPECT_EQ(0, wrong_pages(&self->g));
 
 	ASSERT_EQ(0, set_flags(&self->g, 0));
-	for (uint64_t gpa = 0; gpa < SIZE; gpa += BLOCK)
-		ASSERT_EQ(0, fault(&self->g, 0, gpa + 5 * PAGE, PAGE));
 	EXPECT_EQ(21, leaf_shift(&self->g, 0));
 	EXPECT_EQ(21, leaf_shift(&self->g, SIZE - PAGE));
 	EXPECT_EQ(0, wrong_pages(&self->g));

@@ -22,7 +22,8 @@
 #define GUEST_PAGES	128
 /* Slots of two pages, both backed by spare. The first is for loads only. */
 #define RO_SLOT		1
-#define RO_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_NOEXEC)
+#define RO_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_NOEXEC | \
+			 UMBRA_MEM_IDLE_AGES)
 #define RO_GPA		(GUEST_PAGES * PAGE)
 #define RW_SLOT		2
 #define RW_GPA		(RO_GPA + 2 * PAGE)

@@ -186,6 +186,29 @@ TEST_F(ring, nearly_full)
 	EXPECT_EQ(0, store(self->vcpu[0], 0, 1));
 }
 
+/* For who asks for exits it is no error. */
+TEST_F(ring, exit_when_nearly_full)
+{
+	struct umbra_access_op op = {
+		.op = UMBRA_OP_STORE, .len = 8, .gpa = MARK * PAGE,
+	};
+	struct umbra_exit exit;
+	uint32_t done;
+
+	for (int i = 0; i < MARK; i++)
+		ASSERT_EQ(0, store(self->vcpu[0], i, 1));
+	ASSERT_EQ(0, umbra_access_exits(self->vcpu[0], UMBRA_ACCESS_EXITS, &op,
+					1, &done, &exit));
+	EXPECT_EQ(0, done);
+	EXPECT_EQ(UMBRA_EXIT_RING_FULL, exit.reason);
+	EXPECT_EQ(0, exit.len);
+	DRAIN();
+	ASSERT_EQ(0, umbra_access_exits(self->vcpu[0], UMBRA_ACCESS_EXITS, &op,
+					1, &done, &exit));
+	EXPECT_EQ(1, done);
+	EXPECT_EQ(UMBRA_EXIT_NONE, exit.reason);
+}
+
 static long do_poll(void *arg)
 {
 	return events(*(int *)arg, 10000);

@@ -62,6 +62,7 @@ union arg {
 	struct umbra_get_dirty_log get_dirty_log;
 	struct umbra_clear_dirty_log clear_dirty_log;
 	struct umbra_reset_dirty_rings reset_dirty_rings;
+	struct umbra_scan_idle scan_idle;
 	struct umbra_translate translate;
 	struct umbra_verify verify;
 	struct umbra_split split;
@@ -174,7 +175,8 @@ FIXTURE_VARIANT_ADD(ioctl, create_vm)
 
 #define MEM_FLAGS	(UMBRA_MEM_READONLY | UMBRA_MEM_LOG_DIRTY | \
 			 UMBRA_MEM_LOG_D_BITS | UMBRA_MEM_NOEXEC | \
-			 UMBRA_MEM_LOG_PROTECT | UMBRA_MEM_LOG_ALL_SET)
+			 UMBRA_MEM_LOG_PROTECT | UMBRA_MEM_LOG_ALL_SET | \
+			 UMBRA_MEM_LOG_SPLIT | UMBRA_MEM_IDLE_AGES)
 
 FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 {
@@ -190,6 +192,7 @@ FIXTURE_VARIANT_ADD(ioctl, create_memslot)
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_D_BITS, EINVAL),
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_PROTECT, EINVAL),
 		REJECT(set_memslot, flags, UMBRA_MEM_LOG_ALL_SET, EINVAL),
+		REJECT(set_memslot, flags, UMBRA_MEM_LOG_SPLIT, EINVAL),
 		REJECT(set_memslot, slot, ~0u, EINVAL),
 		REJECT(set_memslot, log_readers, 1, EINVAL),
 		REJECT(set_memslot, gpa, NO_GPA + 1, EINVAL),
@@ -362,6 +365,19 @@ FIXTURE_VARIANT_ADD(ioctl, clear_dirty_log)
 FIXTURE_VARIANT_ADD(ioctl, reset_dirty_rings)
 {
 	IOCTL(VM, UMBRA_RESET_DIRTY_RINGS, umbra_reset_dirty_rings, done),
+};
+
+FIXTURE_VARIANT_ADD(ioctl, scan_idle)
+{
+	IOCTL(VM, UMBRA_SCAN_IDLE, umbra_scan_idle, pages),
+	.arg.scan_idle = { .slot = RO_SLOT },
+	.rejects[0] = (const struct reject[]){
+		REJECT(scan_idle, slot, RW_SLOT, ENOENT),
+		REJECT(scan_idle, slot, NO_SLOT, ENOENT),
+		REJECT(scan_idle, slot, ~0u, ENOENT),
+		REJECT(scan_idle, pad, 1, EINVAL),
+		{}
+	},
 };
 
 FIXTURE_VARIANT_ADD(ioctl, translate)

@@ -20,10 +20,11 @@ struct umbra_age_map {
 };
 
 /**
- * umbra_age() - find the young pages of a range, and make them old if asked
+ * umbra_age_slot() - find young pages in a memslot, make them old if asked
  * @vm: the VM
- * @start: first page of the range
- * @end: first page after it
+ * @slot: the memslot, whose idle ages, if any, take what was made old
+ * @start: first page
+ * @end: first page after the range
  * @flags: UMBRA_AGE_CLEAR or 0
  * @map: takes what was young, or NULL
  * @gather: takes what was made old. Until the caller flushes it, a translation
@@ -34,8 +35,36 @@ struct umbra_age_map {
  *
  * Return: true if any page was young.
  */
-bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
-	       const struct umbra_age_map *map, struct umbra_gather *gather);
+bool umbra_age_slot(struct umbra_vm *vm, const struct umbra_memslot *slot,
+		    gfn_t start, gfn_t end, u32 flags,
+		    const struct umbra_age_map *map,
+		    struct umbra_gather *gather);
+
+/**
+ * umbra_age() - find young pages, make them old if asked, and flush
+ * @vm: the VM
+ * @start: first page of the range
+ * @end: first page after it
+ * @flags: UMBRA_AGE_CLEAR or 0
+ * @map: takes what was young
+ *
+ * May sleep.
+ */
+void umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
+	       const struct umbra_age_map *map);
+
+/**
+ * umbra_age_scan() - a scan for idle ages of a memslot
+ * @vm: the VM
+ * @id: the memslot
+ * @pages: out: as umbra_idle_scan()
+ *
+ * Makes all pages of the memslot old. May sleep.
+ *
+ * Return: 0; -ENOENT if there is no such memslot or it keeps no ages; -EINTR.
+ */
+int umbra_age_scan(struct umbra_vm *vm, u32 id,
+		   u64 pages[UMBRA_IDLE_BUCKETS]);
 
 /**
  * umbra_age_nested() - the same for pages of a nested context
@@ -45,13 +74,11 @@ bool umbra_age(struct umbra_vm *vm, gfn_t start, gfn_t end, u32 flags,
  * @end: first page after it
  * @flags: UMBRA_AGE_CLEAR or 0
  * @map: takes what was young
- * @gather: takes what was made old; of the context
  *
  * Only the context's leaves count, and only they are made old: neither the
- * guest's table nor stage 2. Does not sleep.
+ * guest's table nor stage 2. May sleep.
  */
 void umbra_age_nested(struct umbra_vm *vm, struct umbra_nested *n, gfn_t start,
-		      gfn_t end, u32 flags, const struct umbra_age_map *map,
-		      struct umbra_gather *gather);
+		      gfn_t end, u32 flags, const struct umbra_age_map *map);
 
 #endif /* UMBRA_AGE_H */

@@ -40,6 +40,7 @@ union arg {
 	struct umbra_create_vcpu create_vcpu;
 	struct umbra_unmap unmap;
 	struct umbra_age age;
+	struct umbra_scan_idle scan_idle;
 	struct umbra_get_dirty_log get_dirty_log;
 	struct umbra_clear_dirty_log clear_dirty_log;
 	struct umbra_reset_dirty_rings reset_dirty_rings;
@@ -384,6 +385,10 @@ static int do_ops(const struct agent *a, struct umbra_access *cmd)
 		ret = 0;
 	if (ret == -ENXIO)
 		ret = -ENOENT;
+	if (ret == -ENOSPC && cmd->flags & UMBRA_ACCESS_EXITS) {
+		cmd->exit.reason = UMBRA_EXIT_RING_FULL;
+		ret = 0;
+	}
 	return progress(cmd->done, ret);
 }
 
@@ -464,7 +469,16 @@ static const struct file_operations vcpu_fops = {
 
 static int do_set_memslot(struct call *call)
 {
-	return umbra_set_memslot(call->object, &call->arg.set_memslot);
+	const struct umbra_set_memslot *cmd = &call->arg.set_memslot;
+	gfn_t gfn = PHYS_PFN(cmd->gpa), end = gfn + PHYS_PFN(cmd->length);
+	int ret = umbra_set_memslot(call->object, cmd);
+
+	/* Leaves of the right size; the next faults see to what fails here. */
+	if (ret == UMBRA_LOG_BEGUN && cmd->flags & UMBRA_MEM_LOG_SPLIT)
+		umbra_split_range(call->object, &gfn, end, 0);
+	else if (ret == UMBRA_LOG_ENDED)
+		umbra_collapse_range(call->object, &gfn, end);
+	return min(ret, 0);
 }
 
 static int do_create_vcpu(struct call *call)
@@ -520,8 +534,6 @@ static int do_unmap(struct call *call)
 
 /* Granules that are aged between two looks at signals: full words of bits. */
 #define AGE_BITS	4096
-/* Pages that are aged in one go. */
-#define AGE_CHUNK	(SZ_1G >> PAGE_SHIFT)
 
 /* Age the next granules through @bits. */
 static int age_some(struct umbra_vm *vm, struct umbra_nested *n,
@@ -536,22 +548,13 @@ static int age_some(struct umbra_vm *vm, struct umbra_nested *n,
 		.granule = PHYS_PFN(cmd->granule),
 		.bits = bits,
 	};
-	gfn_t gfn, next, end = map.gfn + nr * map.granule;
-	struct umbra_gather gather;
+	gfn_t end = map.gfn + nr * map.granule;
 
 	bitmap_zero(bits, AGE_BITS);
-	for (gfn = map.gfn; gfn < end; gfn = next) {
-		next = min(end, gfn + AGE_CHUNK);
-		umbra_gather_init_tag(&gather, cmd->context);
-		if (n)
-			umbra_age_nested(vm, n, gfn, next, cmd->flags, &map,
-					 &gather);
-		else
-			umbra_age(vm, gfn, next, cmd->flags, &map, &gather);
-		umbra_hold(&vm->hold, UMBRA_POINT_AGE_UNFLUSHED, false);
-		umbra_flush(vm, &gather);
-		cond_resched();
-	}
+	if (n)
+		umbra_age_nested(vm, n, map.gfn, end, cmd->flags, &map);
+	else
+		umbra_age(vm, map.gfn, end, cmd->flags, &map);
 	if (bitmap && copy_to_user(bitmap + at / 64, bits,
 				   BITS_TO_U64(nr) * sizeof(u64)))
 		return -EFAULT;
@@ -599,6 +602,15 @@ static int do_age(struct call *call)
 	ret = age_range(vm, n, cmd);
 	umbra_nested_leave(vm, n);
 	return ret;
+}
+
+static int do_scan_idle(struct call *call)
+{
+	struct umbra_scan_idle *cmd = &call->arg.scan_idle;
+
+	if (cmd->pad)
+		return -EINVAL;
+	return umbra_age_scan(call->object, cmd->slot, cmd->pages);
 }
 
 /* A buffer for the log of @nr pages, or an ERR_PTR. */
@@ -877,6 +889,7 @@ static const struct ioctl_op vm_ops[] = {
 		 do_create_vcpu),
 	IOCTL_OP(UMBRA_UNMAP, umbra_unmap, done, 0, do_unmap),
 	IOCTL_OP(UMBRA_AGE, umbra_age, young, UMBRA_AGE_CLEAR, do_age),
+	IOCTL_OP(UMBRA_SCAN_IDLE, umbra_scan_idle, pages, 0, do_scan_idle),
 	IOCTL_OP(UMBRA_GET_DIRTY_LOG, umbra_get_dirty_log, dirty,
 		 UMBRA_DIRTY_LOG_KEEP, do_get_dirty_log),
 	IOCTL_IN(UMBRA_CLEAR_DIRTY_LOG, umbra_clear_dirty_log, bitmap, 0,

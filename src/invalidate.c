@@ -8,6 +8,7 @@
 #include <linux/swap.h>
 
 #include "dirty_log.h"
+#include "idle.h"
 #include "invalidate.h"
 #include "nested_update.h"
 
@@ -138,6 +139,9 @@ static void leaf_changed(void *ctx, gfn_t gfn, u64 nr, umbra_leaf_t old,
 	if (!new) {
 		if (old & UMBRA_PTE_YOUNG && !PageReserved(page))
 			folio_mark_accessed(page_folio(page));
+		if (old & UMBRA_PTE_YOUNG && zap->slot)
+			umbra_idle_used(zap->slot->idle,
+					gfn - zap->slot->base_gfn, nr);
 		zap->lost |= gone & UMBRA_LEAF_ATTRS;
 		umbra_stat_inc(zap->vm, unmapped);
 	} else {

@@ -12,6 +12,7 @@ void umbra_memslot_free(struct umbra_memslot *slot)
 
 	for (i = 0; i < UMBRA_LOG_READERS; i++)
 		kvfree(slot->dirty_bitmap[i]);
+	kvfree(slot->idle);
 	kfree(slot);
 }
 

@@ -14,6 +14,8 @@
 
 #include "types.h"
 
+struct umbra_idle;
+
 /* In &struct umbra_memslot.flags: being deleted or moved; U8. */
 #define UMBRA_MEM_INVALID	BIT(31)
 
@@ -28,6 +30,7 @@
  * @log_readers: bit n is set if reader n has a log
  * @dirty_bitmap: of each reader: a bit for each page, or NULL if it has no log.
  *	Handed from a memslot to the one that takes its place
+ * @idle: idle ages of its pages, or NULL. Likewise
  *
  * Immutable once published, but for the bits.
  */
@@ -43,6 +46,7 @@ struct umbra_memslot {
 	unsigned long hva;
 	u32 log_readers;
 	unsigned long *dirty_bitmap[UMBRA_LOG_READERS];
+	struct umbra_idle *idle;
 };
 
 /**
@@ -73,7 +77,7 @@ static inline unsigned long umbra_memslot_hva(const struct umbra_memslot *slot,
 	return slot->hva + ((gfn - slot->base_gfn) << PAGE_SHIFT);
 }
 
-/** umbra_memslot_free() - free a memslot in no set, and its log; may sleep */
+/** umbra_memslot_free() - free a memslot in no set, and all it has; may sleep */
 void umbra_memslot_free(struct umbra_memslot *slot);
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "dirty_log.h"
+#include "idle.h"
 #include "invalidate.h"
 #include "memslot_update.h"
 #include "mmio.h"
@@ -39,7 +40,7 @@ static void replace(struct umbra_vm *vm, struct umbra_memslot *old,
 	umbra_memslots_replace(inactive(vm), old, new);
 }
 
-/* @old is in no set (any more); its logs may live on in @heir. */
+/* @old is in no set (any more); what it has may live on in @heir. */
 static void retire(struct umbra_memslot *old, const struct umbra_memslot *heir)
 {
 	unsigned int i;
@@ -47,6 +48,8 @@ static void retire(struct umbra_memslot *old, const struct umbra_memslot *heir)
 	for (i = 0; heir && i < UMBRA_LOG_READERS; i++)
 		if (heir->dirty_bitmap[i] == old->dirty_bitmap[i])
 			old->dirty_bitmap[i] = NULL;
+	if (heir && heir->idle == old->idle)
+		old->idle = NULL;
 	umbra_memslot_free(old);
 }
 
@@ -92,6 +95,16 @@ static int give_log(struct umbra_vm *vm, struct umbra_memslot *slot)
 	return 0;
 }
 
+/* The same for idle ages. */
+static int give_idle(struct umbra_vm *vm, struct umbra_memslot *slot)
+{
+	if (!(slot->flags & UMBRA_MEM_IDLE_AGES))
+		slot->idle = NULL;
+	else if (!slot->idle && !umbra_fail(&vm->hold, UMBRA_POINT_ALLOC))
+		slot->idle = umbra_idle_alloc(slot->nr_pages);
+	return slot->flags & UMBRA_MEM_IDLE_AGES && !slot->idle ? -ENOMEM : 0;
+}
+
 /* The readers that @cmd asks for: where there is a log, at least the first. */
 static u32 readers(const struct umbra_set_memslot *cmd)
 {
@@ -118,7 +131,7 @@ static int create(struct umbra_vm *vm, const struct umbra_set_memslot *cmd)
 	slot->base_gfn = PHYS_PFN(cmd->gpa);
 	slot->nr_pages = PHYS_PFN(cmd->length);
 	slot->hva = cmd->hva;
-	ret = give_log(vm, slot);
+	ret = give_log(vm, slot) ?: give_idle(vm, slot);
 	if (ret)
 		goto free_slot;
 	ret = umbra_fail(&vm->hold, UMBRA_POINT_ALLOC) ? -ENOMEM :
@@ -197,6 +210,8 @@ static void start_log(struct umbra_vm *vm, const struct umbra_memslot *old,
 static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
 			const struct umbra_set_memslot *cmd)
 {
+	bool on = cmd->flags & UMBRA_MEM_LOG_DIRTY;
+	bool was_on = umbra_log_is_on(old);
 	struct umbra_memslot *new;
 
 	if (cmd->flags == old->flags && readers(cmd) == old->log_readers)
@@ -206,7 +221,7 @@ static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
 		return -ENOMEM;
 	new->flags = cmd->flags;
 	new->log_readers = readers(cmd);
-	if (give_log(vm, new)) {
+	if (give_log(vm, new) || give_idle(vm, new)) {
 		retire(new, old);
 		return -ENOMEM;
 	}
@@ -216,7 +231,7 @@ static int change_flags(struct umbra_vm *vm, struct umbra_memslot *old,
 	if (log_must_start(old, new))
 		start_log(vm, old, new);
 	retire(old, new);
-	return 0;
+	return on == was_on ? 0 : on ? UMBRA_LOG_BEGUN : UMBRA_LOG_ENDED;
 }
 
 static int move(struct umbra_vm *vm, struct umbra_memslot *old,
@@ -234,7 +249,8 @@ static int move(struct umbra_vm *vm, struct umbra_memslot *old,
 	new->log_readers = readers(cmd);
 	new->base_gfn = PHYS_PFN(cmd->gpa);
 	memset(new->dirty_bitmap, 0, sizeof(new->dirty_bitmap));
-	if (give_log(vm, new)) {
+	new->idle = NULL;
+	if (give_log(vm, new) || give_idle(vm, new)) {
 		retire(new, NULL);
 		new = NULL;
 		goto no_memory;

@@ -183,7 +183,8 @@ static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
 	umbra_gather_init(gather);
 	idx = srcu_read_lock(&vm->srcu);
 	umbra_for_each_hva(&it, umbra_vm_slots(vm), start, end)
-		young |= umbra_age(vm, it.gfn, it.gfn_end, flags, NULL, gather);
+		young |= umbra_age_slot(vm, it.slot, it.gfn, it.gfn_end, flags,
+					NULL, gather);
 	srcu_read_unlock(&vm->srcu, idx);
 	return young;
 }

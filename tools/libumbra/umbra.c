@@ -243,6 +243,16 @@ int umbra_reset_dirty_rings(int vm, uint64_t *done)
 	return ret;
 }
 
+int umbra_scan_idle(int vm, uint32_t slot, uint64_t pages[UMBRA_IDLE_BUCKETS])
+{
+	struct umbra_scan_idle arg = { .size = sizeof(arg), .slot = slot };
+	int ret = call(vm, UMBRA_SCAN_IDLE, &arg);
+
+	for (int i = 0; i < UMBRA_IDLE_BUCKETS; i++)
+		pages[i] = arg.pages[i];
+	return ret;
+}
+
 int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
 		    struct umbra_translate *out)
 {

@@ -54,6 +54,7 @@ int umbra_translate(int vm, uint32_t flags, uint64_t gpa,
 int umbra_verify(int vm, uint64_t gpa, uint64_t length,
 		 struct umbra_verify *out);
 int umbra_get_stats(int vm, struct umbra_get_stats *out);
+int umbra_scan_idle(int vm, uint32_t slot, uint64_t pages[UMBRA_IDLE_BUCKETS]);
 int umbra_split(int vm, uint64_t gpa, uint64_t length, uint32_t leaf_shift);
 int umbra_collapse(int vm, uint64_t gpa, uint64_t length);
 

@@ -246,6 +246,20 @@ struct umbra_create_vm {
  * protected as they are taken.
  */
 #define UMBRA_MEM_LOG_ALL_SET	(1u << 5)
+/**
+ * define UMBRA_MEM_LOG_SPLIT - split blocks as the log is turned on
+ *
+ * Goes with UMBRA_MEM_LOG_DIRTY. Else each is split at the first write to it.
+ * Either way SET_MEMSLOT has blocks again, where there can be, when it turns the
+ * log off.
+ */
+#define UMBRA_MEM_LOG_SPLIT	(1u << 6)
+/**
+ * define UMBRA_MEM_IDLE_AGES - keep the idle ages of the memslot's pages
+ *
+ * For &UMBRA_SCAN_IDLE. Takes one byte a page.
+ */
+#define UMBRA_MEM_IDLE_AGES	(1u << 7)
 
 /**
  * struct umbra_set_memslot - ioctl(UMBRA_SET_MEMSLOT), on a VM
@@ -323,7 +337,7 @@ struct umbra_dirty_gfn {
  * faults make writable in memslots that are logged by write protection, beside
  * the bitmaps of their readers. It is mapped, shared, at offset 0 of the vCPU's
  * descriptor. When seven eighths are full, &UMBRA_ACCESS and &UMBRA_FAULT begin
- * nothing more (ENOSPC) and poll() says POLLIN, until entries were collected
+ * nothing more (ENOSPC, UMBRA_EXIT_RING_FULL) and poll() says POLLIN, until entries were collected
  * and reset. For rings to tell every write, all vCPUs have one from before the
  * log is turned on, and a ring is collected and reset before its vCPU is closed.
  */
@@ -396,6 +410,35 @@ struct umbra_age {
 };
 
 #define UMBRA_AGE _IO(UMBRA_IOC_TYPE, 0x13)
+
+/** define UMBRA_IDLE_BUCKETS - classes of idle ages */
+#define UMBRA_IDLE_BUCKETS	9
+
+/**
+ * struct umbra_scan_idle - ioctl(UMBRA_SCAN_IDLE), on a VM
+ * @size: sizeof(struct umbra_scan_idle)
+ * @flags: must be 0
+ * @slot: number of the memslot
+ * @pad: must be 0
+ * @pages: out: a histogram: [0] pages that were used since the last scan; [n]
+ *	pages that have been idle for 2^(n - 1) to 2^n - 1 scans, this one
+ *	counted; the last one for 128 scans and more
+ *
+ * Makes the memslot's pages old, as &UMBRA_AGE with UMBRA_AGE_CLEAR does, and
+ * tells for how many scans they have not been used. What &UMBRA_AGE, reclaim and
+ * other users of the notifier have made old in between counts as used, and so
+ * does what was unmapped. Fails with ENOENT if there is no such memslot or it
+ * does not have UMBRA_MEM_IDLE_AGES.
+ */
+struct umbra_scan_idle {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 pages[UMBRA_IDLE_BUCKETS];
+};
+
+#define UMBRA_SCAN_IDLE _IO(UMBRA_IOC_TYPE, 0x1b)
 
 /** define UMBRA_DIRTY_LOG_KEEP - read the log, do not take from it */
 #define UMBRA_DIRTY_LOG_KEEP	(1u << 0)
@@ -807,7 +850,7 @@ struct umbra_invalidate_nested {
  * them go unseen. In a nested context it is an access, and sets accessed and
  * dirty bits in the guest's table: without them a translation is of no use.
  * Fails with ENOENT (no memslot, no such context), EACCES, EFAULT, EHWPOISON,
- * EAGAIN, ENOMEM, EINTR.
+ * EAGAIN, ENOMEM, ENOSPC (the dirty ring is nearly full), EINTR.
  */
 struct umbra_fault {
 	__u32 size;
@@ -881,6 +924,8 @@ struct umbra_access_op {
  * READ or WRITE is complete up to @gpa, and @len ends with the page.
  */
 #define UMBRA_EXIT_NESTED	2
+/** define UMBRA_EXIT_RING_FULL - collect and reset the dirty ring first */
+#define UMBRA_EXIT_RING_FULL	3
 
 /**
  * struct umbra_exit - why a vCPU has come back
@@ -916,7 +961,8 @@ struct umbra_exit {
  * @done: out: number of operations that are complete
  * @exit: out: with UMBRA_ACCESS_EXITS, what operation number @done needs; the
  *	call returns 0 then. Without the flag a gpa that has no memslot is an
- *	error (ENOENT), and so is what a guest's table does not allow (EACCES)
+ *	error (ENOENT), and so is what a guest's table does not allow (EACCES),
+ *	or a dirty ring that is nearly full (ENOSPC)
  * @context: nested context that the addresses belong to, or 0
  * @pad: must be 0
  *
