@@ -533,8 +533,9 @@ TEST_F(nested, u18_gone_before_made)
 	struct table *t = &self->t;
 	struct task task;
 	uint64_t value;
-	int ret;
+	int ret, vcpu = umbra_create_vcpu(g->vm);
 
+	ASSERT_LE(0, vcpu);
 	map(t, 5, leaf(DATA, RWX));
 	*word(g, DATA) = 1;
 	ASSERT_EQ(0, umbra_load(g->vcpu, DATA * PAGE, 8, &value));
@@ -545,6 +546,8 @@ TEST_F(nested, u18_gone_before_made)
 	ASSERT_EQ(0, hold_wait(g->vm, UMBRA_POINT_NESTED_ANNOUNCED, 1));
 	ASSERT_EQ(0, madvise(word(g, DATA), PAGE, MADV_DONTNEED));
 	*word(g, DATA) = 2;
+	/* Stage 2 has the page again, but the item has gone. */
+	ASSERT_EQ(0, umbra_load(vcpu, DATA * PAGE, 8, &value));
 	hold_release(g->vm, UMBRA_POINT_NESTED_ANNOUNCED);
 	EXPECT_EQ(0, task_join(&task));
 	ASSERT_EQ(0, load(t, 5, &value));
@@ -552,6 +555,7 @@ TEST_F(nested, u18_gone_before_made)
 	/* What was made can be found again. */
 	ASSERT_EQ(0, madvise(word(g, DATA), PAGE, MADV_DONTNEED));
 	EXPECT_EQ(0, guest_stats(g).nested_leaves);
+	close(vcpu);
 }
 
 /* -------------------------------------------------------- the guest's demands */
