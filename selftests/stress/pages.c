@@ -101,7 +101,11 @@ static bool merge(struct actor *actor)
 
 static bool compact(struct actor *actor)
 {
-	return write_file("/proc/sys/vm/compact_memory", "1");
+	static const char file[] = "/proc/sys/vm/compact_memory";
+
+	if (access(file, F_OK))
+		return actor_cannot(actor, "no compaction on demand");
+	return write_file(file, "1");
 }
 
 /* Its content goes to another page; this one is never used again. */
