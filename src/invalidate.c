@@ -232,6 +232,7 @@ umbra_leaf_t umbra_zap(struct umbra_vm *vm, const struct umbra_memslot *slot,
  */
 static void protect_begin(struct umbra_vm *vm, const struct umbra_range *r,
 			  bool nested, struct umbra_gather *gather)
+	__acquires(&vm->zap_lock)
 {
 	if (nested)
 		umbra_inv_begin(vm, r->start, r->end);
@@ -241,6 +242,7 @@ static void protect_begin(struct umbra_vm *vm, const struct umbra_range *r,
 
 static void protect_end(struct umbra_vm *vm, const struct umbra_range *r,
 			bool nested, struct umbra_gather *gather)
+	__releases(&vm->zap_lock)
 {
 	flush_all(vm, gather);
 	spin_unlock(&vm->zap_lock);
