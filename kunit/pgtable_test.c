@@ -714,6 +714,7 @@ static void a_block_can_be_split(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, block,
 				umbra_pgtable_break(table(test), span, level,
 						    &p->t.gather));
+		KUNIT_EXPECT_EQ(test, p->t.gather.levels, BIT(level));
 		expect_gathered(test, span, 2 * span);
 		KUNIT_EXPECT_EQ(test, lookup(test, span), 0);
 		KUNIT_EXPECT_EQ(test, level_of(test, span), level);

@@ -11,6 +11,7 @@
 #include "thread.h"
 #include "tlb.h"
 
+#define ALL_LEVELS	(BIT(UMBRA_MAX_LEVELS) - 1)
 #define CAPACITY	(UMBRA_TLB_SETS * UMBRA_TLB_WAYS)
 
 static int tlb_init(struct kunit *test)
@@ -116,7 +117,7 @@ static void fill_replaces_the_same_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page, new);
 	KUNIT_EXPECT_TRUE(test, hits(test, other));
 
-	umbra_tlb_flush(tlb, 0, 3, 4);
+	umbra_tlb_flush(tlb, 0, 3, 4, ALL_LEVELS);
 	KUNIT_EXPECT_EQ(test, lookup(tlb, 3, R, &page), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, hits(test, other));
 }
@@ -170,7 +171,7 @@ static void blocks_hit_everywhere(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, hits(test, base + span));
 
 	fill_block(tlb, base, 1);	/* the same one */
-	umbra_tlb_flush(tlb, 0, base + 5, base + 6);
+	umbra_tlb_flush(tlb, 0, base + 5, base + 6, ALL_LEVELS);
 	KUNIT_EXPECT_FALSE(test, hits(test, base));
 }
 
@@ -188,7 +189,7 @@ static void two_sizes_conflict(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, hits(test, base + 6));
 	KUNIT_EXPECT_TRUE(test, hits(test, base + 8));
 
-	umbra_tlb_flush(tlb, 0, base + 7, base + 8);
+	umbra_tlb_flush(tlb, 0, base + 7, base + 8, ALL_LEVELS);
 	KUNIT_EXPECT_FALSE(test, hits(test, base + 7));
 	KUNIT_EXPECT_FALSE(test, hits(test, base + 6));
 }
@@ -206,7 +207,7 @@ static void flush_drops_just_the_range(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(length); i++) {
 		umbra_tlb_init(tlb);
 		fill_range(tlb, base, base + CAPACITY);
-		umbra_tlb_flush(tlb, 0, start, start + length[i]);
+		umbra_tlb_flush(tlb, 0, start, start + length[i], ALL_LEVELS);
 		for (gfn = base; gfn < base + CAPACITY; gfn++)
 			KUNIT_EXPECT_EQ_MSG(test, hits(test, gfn),
 					    gfn < start || gfn >= start + length[i],
@@ -241,10 +242,35 @@ static void flush_drops_blocks(struct kunit *test)
 
 		for (i = 0; i < ARRAY_SIZE(range); i++) {
 			fill_block(tlb, base, level);
-			umbra_tlb_flush(tlb, 0, range[i].start, range[i].end);
+			umbra_tlb_flush(tlb, 0, range[i].start, range[i].end,
+					ALL_LEVELS);
 			KUNIT_EXPECT_EQ_MSG(test, hits(test, base + 1), !range[i].hit,
 					    "level %d, range %d", level, i);
 		}
+	}
+}
+
+/* What is of a size that is not asked for stays. */
+static void flush_minds_the_levels(struct kunit *test)
+{
+	struct umbra_tlb *tlb = test->priv;
+	gfn_t span = umbra_level_span(1), page = span - 1, block = span;
+	gfn_t length[] = { span + 1, ~0ULL };	/* looked up, gone through */
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(length); i++) {
+		fill_range(tlb, page, page + 1);
+		fill_block(tlb, block, 1);
+		umbra_tlb_flush(tlb, 0, 0, length[i], BIT(2));
+		KUNIT_EXPECT_TRUE(test, hits(test, page));
+		KUNIT_EXPECT_TRUE(test, hits(test, block));
+		umbra_tlb_flush(tlb, 0, 0, length[i], BIT(1));
+		KUNIT_EXPECT_TRUE(test, hits(test, page));
+		KUNIT_EXPECT_FALSE(test, hits(test, block));
+		fill_block(tlb, block, 1);
+		umbra_tlb_flush(tlb, 0, 0, length[i], BIT(0) | BIT(2));
+		KUNIT_EXPECT_FALSE(test, hits(test, page));
+		KUNIT_EXPECT_TRUE(test, hits(test, block));
 	}
 }
 
@@ -259,11 +285,11 @@ static void flush_of_everything_and_nothing(struct kunit *test)
 		fill_range(tlb, gfn[i], gfn[i] + 1);
 
 	umbra_gather_init(&nothing);
-	umbra_tlb_flush(tlb, 0, nothing.start, nothing.end);
+	umbra_tlb_flush(tlb, 0, nothing.start, nothing.end, ALL_LEVELS);
 	for (i = 0; i < ARRAY_SIZE(gfn); i++)
 		KUNIT_EXPECT_TRUE(test, hits(test, gfn[i]));
 
-	umbra_tlb_flush(tlb, 0, 0, ~0ULL);
+	umbra_tlb_flush(tlb, 0, 0, ~0ULL, ALL_LEVELS);
 	for (i = 0; i < ARRAY_SIZE(gfn); i++)
 		KUNIT_EXPECT_FALSE(test, hits(test, gfn[i]));
 }
@@ -299,7 +325,7 @@ static void flush_waits_for_accesses(struct kunit *test)
 	umbra_test_start(test, &a.thread, access_memory, &a);
 	for (i = 0; i < 1000; i++) {
 		begun = READ_ONCE(a.begun);
-		umbra_tlb_flush(a.tlb, 0, 0, i);
+		umbra_tlb_flush(a.tlb, 0, 0, i, ALL_LEVELS);
 		unfinished += READ_ONCE(a.finished) < begun;
 		cond_resched();
 	}
@@ -316,18 +342,20 @@ static void gather_covers_all_ranges(struct kunit *test)
 	KUNIT_EXPECT_GE(test, g.start, g.end);
 	KUNIT_EXPECT_TRUE(test, list_empty(&g.tables));
 
-	umbra_gather_range(&g, 100, 200);
+	umbra_gather_range(&g, 100, 200, BIT(1));
 	KUNIT_EXPECT_EQ(test, g.start, 100);
 	KUNIT_EXPECT_EQ(test, g.end, 200);
-	umbra_gather_range(&g, 120, 130);
+	umbra_gather_range(&g, 120, 130, BIT(1));
 	KUNIT_EXPECT_EQ(test, g.start, 100);
 	KUNIT_EXPECT_EQ(test, g.end, 200);
-	umbra_gather_range(&g, 0, 1);
+	KUNIT_EXPECT_EQ(test, g.levels, BIT(1));
+	umbra_gather_range(&g, 0, 1, BIT(0));
 	KUNIT_EXPECT_EQ(test, g.start, 0);
 	KUNIT_EXPECT_EQ(test, g.end, 200);
-	umbra_gather_range(&g, 150, 300);
+	umbra_gather_range(&g, 150, 300, BIT(2));
 	KUNIT_EXPECT_EQ(test, g.start, 0);
 	KUNIT_EXPECT_EQ(test, g.end, 300);
+	KUNIT_EXPECT_EQ(test, g.levels, BIT(0) | BIT(1) | BIT(2));
 }
 
 static void gather_frees_after_a_grace_period(struct kunit *test)
@@ -337,7 +365,7 @@ static void gather_frees_after_a_grace_period(struct kunit *test)
 	unsigned int i;
 
 	umbra_gather_init(&g);
-	umbra_gather_range(&g, 1, 2);
+	umbra_gather_range(&g, 1, 2, BIT(0));
 	for (i = 0; i < nr; i++) {
 		void *table = umbra_test_page_ops.alloc(0);
 
@@ -368,6 +396,7 @@ static struct kunit_case tlb_cases[] = {
 	KUNIT_CASE(two_sizes_conflict),
 	KUNIT_CASE(flush_drops_just_the_range),
 	KUNIT_CASE(flush_drops_blocks),
+	KUNIT_CASE(flush_minds_the_levels),
 	KUNIT_CASE(flush_of_everything_and_nothing),
 	KUNIT_CASE(flush_waits_for_accesses),
 	KUNIT_CASE(gather_covers_all_ranges),

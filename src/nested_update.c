@@ -39,7 +39,7 @@ static void drop(struct umbra_vm *vm, struct umbra_nested *n)
 
 	list_del(&n->lru);
 	spin_lock(&vm->zap_lock);
-	umbra_gather_range(&n->gather, 0, n->gfn_limit);
+	umbra_gather_range(&n->gather, 0, n->gfn_limit, ~0UL);
 	umbra_flush(vm, &n->gather);
 	/* From here on items of the reverse map that mean it are stale. */
 	vm->nested[n->id % UMBRA_MAX_NESTED] = NULL;

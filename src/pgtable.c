@@ -309,7 +309,8 @@ umbra_leaf_t umbra_pgtable_break(struct umbra_pgtable *pgt, gfn_t gfn,
 	    umbra_entry_is_leaf(l, umbra_entry_read(l, ptep), level)) {
 		/* Again: A and D may have been set since (U11). */
 		block = umbra_entry_leaf(l, entry_xchg(l, ptep, 0));
-		umbra_gather_range(gather, gfn, gfn + umbra_level_span(level));
+		umbra_gather_range(gather, gfn, gfn + umbra_level_span(level),
+				   BIT(level));
 		count_leaves(pgt, -1, level);
 	}
 	rcu_read_unlock();
@@ -355,7 +356,7 @@ static void unmap_entries(struct walk *w, u64 *ptep, unsigned int nr,
 			continue;
 		/* Again: A and D may have been set since (U11). */
 		old = entry_xchg(l, ptep + i, 0);
-		umbra_gather_range(w->gather, gfn, gfn + span);
+		umbra_gather_range(w->gather, gfn, gfn + span, BIT(level));
 		w->ops->leaf(w->ctx, gfn, span, umbra_entry_leaf(l, old), 0);
 		removed++;
 	}
@@ -368,7 +369,8 @@ static void unmap_table(struct walk *w, u64 *ptep, u64 entry, gfn_t base,
 {
 	WRITE_ONCE(*ptep, 0);
 	/* Hardware caches tables as well as leaves. */
-	umbra_gather_range(w->gather, base, base + umbra_level_span(level));
+	umbra_gather_range(w->gather, base, base + umbra_level_span(level),
+			   GENMASK(level - 1, 0));
 	umbra_gather_table(w->gather, table_of(&w->pgt->layout, entry));
 	atomic_long_dec(&w->pgt->nr_tables);
 }
@@ -453,7 +455,7 @@ static void clear_entries(struct walk *w, u64 *ptep, unsigned int nr,
 		if (!old)
 			continue;
 		old += PFN_PHYS(gfn + i - base);
-		umbra_gather_range(w->gather, base, base + span);
+		umbra_gather_range(w->gather, base, base + span, BIT(level));
 		w->ops->leaf(w->ctx, gfn + i, leaf_pages(w, gfn + i, level),
 			     old, old & ~w->attrs);
 	}

@@ -75,28 +75,42 @@ void umbra_tlb_fill(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, int level,
 	tlb->levels |= BIT(level);
 }
 
-void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end)
+/* Few leaves are looked up one by one, many by going through the whole TLB. */
+static void flush_level(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end,
+			int level)
 {
+	gfn_t span = umbra_level_span(level);
 	struct umbra_tlb_entry *e;
-	unsigned int level, set, way;
+	unsigned int set, way;
 
-	spin_lock(&tlb->lock);
-	if (end - start == 1) {
-		for_each_set_bit(level, &tlb->levels, UMBRA_MAX_LEVELS) {
+	if (end - start <= UMBRA_TLB_SETS * span) {
+		for (start = ALIGN_DOWN(start, span); start < end;
+		     start += span) {
 			e = tlb_find(tlb, tag, start, level);
 			if (e)
 				e->leaf = 0;
 		}
-	} else {
-		for (set = 0; set < UMBRA_TLB_SETS; set++) {
-			for (way = 0; way < UMBRA_TLB_WAYS; way++) {
-				e = &tlb->entry[set][way];
-				if (e->tag == tag && e->gfn < end && start <
-				    e->gfn + umbra_level_span(e->level))
-					e->leaf = 0;
-			}
+		return;
+	}
+	for (set = 0; set < UMBRA_TLB_SETS; set++) {
+		for (way = 0; way < UMBRA_TLB_WAYS; way++) {
+			e = &tlb->entry[set][way];
+			if (e->tag == tag && e->level == level &&
+			    e->gfn < end && start < e->gfn + span)
+				e->leaf = 0;
 		}
 	}
+}
+
+void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end,
+		     unsigned long levels)
+{
+	unsigned int level;
+
+	spin_lock(&tlb->lock);
+	levels &= tlb->levels;
+	for_each_set_bit(level, &levels, UMBRA_MAX_LEVELS)
+		flush_level(tlb, tag, start, end, level);
 	spin_unlock(&tlb->lock);
 }
 

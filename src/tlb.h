@@ -87,17 +87,21 @@ void umbra_tlb_fill(struct umbra_tlb *tlb, u32 tag, gfn_t gfn, int level,
  * @tag: of the context
  * @start: first page of the range
  * @end: first page after it
+ * @levels: bit n is set if leaves of level n may be there; others are not
+ *	looked for
  *
  * Takes @tlb->lock. When it returns no access through an old translation is
  * under way.
  */
-void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end);
+void umbra_tlb_flush(struct umbra_tlb *tlb, u32 tag, gfn_t start, gfn_t end,
+		     unsigned long levels);
 
 /**
  * struct umbra_gather - what a change of a table still owes
  * @tag: of the context that the table belongs to; 0: stage 2
  * @start: first page to flush
  * @end: first page after; the range is empty if nothing has to be flushed
+ * @levels: bit n is set if leaves of level n have to be
  * @tables: table pages taken out, to be freed after the flush and a grace
  *	period of RCU
  */
@@ -105,6 +109,7 @@ struct umbra_gather {
 	u32 tag;
 	gfn_t start;
 	gfn_t end;
+	unsigned long levels;
 	struct list_head tables;
 };
 
@@ -114,6 +119,7 @@ static inline void umbra_gather_init_tag(struct umbra_gather *g, u32 tag)
 	g->tag = tag;
 	g->start = ~0ULL;
 	g->end = 0;
+	g->levels = 0;
 	INIT_LIST_HEAD(&g->tables);
 }
 
@@ -124,10 +130,11 @@ static inline void umbra_gather_init(struct umbra_gather *g)
 }
 
 static inline void umbra_gather_range(struct umbra_gather *g, gfn_t start,
-				      gfn_t end)
+				      gfn_t end, unsigned long levels)
 {
 	g->start = min(g->start, start);
 	g->end = max(g->end, end);
+	g->levels |= levels;
 }
 
 /** umbra_gather_table() - have @table freed; readers may still walk it */

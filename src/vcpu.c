@@ -107,7 +107,7 @@ void umbra_flush(struct umbra_vm *vm, struct umbra_gather *gather)
 		rcu_read_lock();
 		list_for_each_entry_rcu(vcpu, &vm->vcpus, node) {
 			umbra_tlb_flush(&vcpu->tlb, gather->tag, gather->start,
-					gather->end);
+					gather->end, gather->levels);
 			umbra_hold(&vm->hold, UMBRA_POINT_FLUSH_TLB, false);
 		}
 		rcu_read_unlock();
